@@ -1,0 +1,103 @@
+//! One run: a target brought to one revision, node by node, as rollouts.md's rules 1–10 and 13–15 say.
+//!
+//! [`plan`] reads a snapshot ([`Input`]) and the run's memory ([`Run`]) and answers what to restart now, what the run's
+//! memory is next, why every other unit is not moved ([`Report`]), and when to look again. It does so in four passes:
+//!
+//! 1. `units`: what is each unit's state now? Activations begin, settle, or get a verdict.
+//! 2. `evidence`: which nodes were lost, and does that speak against the release?
+//! 3. `halt`: does anything end or stop the run? Is its wave done?
+//! 4. `start`: which units may start inside every budget, and why not the others?
+
+mod candidates;
+mod evidence;
+mod halt;
+mod hold;
+mod input;
+pub mod invariants;
+mod record;
+mod report;
+mod run;
+mod units;
+
+pub use evidence::{Away, Evidence, PoolWindow};
+pub use halt::{Halt, HaltReason};
+pub use hold::{Ending, Hold};
+pub use input::{Control, DesiredState, Input, LossSeen, Target, Unit, View};
+pub use record::{Flight, Mark, Record, Wave};
+pub use report::{Counts, Held, News, PoolReport, Report, RunPhase};
+pub use run::{Activation, Outcome, Run, Track};
+
+use jiff::Timestamp;
+
+use crate::fleet::{Name, Uid};
+
+/// What to do now, what to remember, what to tell, and when to look again.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Pods to delete, in this order.
+    pub steps: Vec<Restart>,
+    /// The run's memory after this snapshot. Steps enter it only by [`Run::activate`], once their DELETE was accepted.
+    pub run: Run,
+    /// What is going on, and why every unit not moved is not.
+    pub report: Report,
+    /// When something may change without an event; `None`: only events matter.
+    pub revisit: Option<Timestamp>,
+}
+
+/// Delete one pod, so that the DaemonSet controller makes one of the newest revision. Fenced by the pod's UID.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restart {
+    /// The node.
+    pub node: Name,
+    /// Its UID.
+    pub node_uid: Uid,
+    /// Its pool.
+    pub pool: Name,
+    /// The pod to delete.
+    pub pod: Name,
+    /// Only if it has this UID.
+    pub pod_uid: Uid,
+    /// The unit was down already: the restart adds no disruption.
+    pub was_down: bool,
+}
+
+/// Decides. Total and deterministic: the same input and run give the same plan.
+pub fn plan(input: &Input<'_>, mut run: Run) -> Plan {
+    let mut revisit = Revisit { now: input.now, next: None };
+    let (halted, completed) = (run.halt.is_some(), run.wave.succeeded.is_some());
+    run.resume(&input.control);
+    let resumed = halted && run.halt.is_none();
+    let units = units::assess(input, &mut run, &mut revisit);
+    evidence::weigh(input, &units, &mut run, &mut revisit);
+    halt::judge(input, &units, &mut run, &mut revisit);
+    let choice = candidates::choose(input, &units, &run, &mut revisit);
+    let mut report = report::compose(input, &units, &mut run, choice.holds, &choice.steps, &mut revisit);
+    let sentence = || report.sentence.clone();
+    let news = [
+        resumed.then(|| News::Resumed(sentence())),
+        (run.halt.is_some() && (!halted || resumed)).then(|| News::Halted(sentence())),
+        (run.wave.succeeded.is_some() && !completed).then(|| News::Completed(sentence())),
+    ];
+    report.news.extend(news.into_iter().flatten());
+    let plan = Plan { steps: choice.steps, run, report, revisit: revisit.next };
+    debug_assert_eq!(invariants::check(input, &plan), Ok(()), "a plan breaks a rule");
+    plan
+}
+
+/// Collects the earliest time at which a plan of the same world could differ.
+#[derive(Debug)]
+struct Revisit {
+    now: Timestamp,
+    next: Option<Timestamp>,
+}
+
+impl Revisit {
+    /// Look again at `at`, if that is still to come. Returns whether it has come.
+    fn due(&mut self, at: Timestamp) -> bool {
+        if at <= self.now {
+            return true;
+        }
+        self.next = Some(self.next.map_or(at, |next| next.min(at)));
+        false
+    }
+}

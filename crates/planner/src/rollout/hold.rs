@@ -1,0 +1,179 @@
+//! Why something is not done, in one sentence each, and how each hold ends (rule 13).
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+
+/// Why a unit is not restarted now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hold {
+    /// A budget is used up.
+    Budget {
+        /// Whose.
+        scope: &'static str,
+        /// Units down in it.
+        down: u32,
+        /// Units that may be.
+        allowed: u32,
+    },
+    /// The budget is 0.
+    NoBudget {
+        /// Whose.
+        scope: &'static str,
+    },
+    /// Slow start waits for earlier units to settle.
+    SlowStart {
+        /// Units under way.
+        unsettled: u32,
+        /// As many as may be.
+        limit: u32,
+    },
+    /// Its node is not Ready.
+    Offline,
+    /// Its node is Ready, but not yet for long enough.
+    Returning {
+        /// When it is reachable if nothing breaks.
+        at: Timestamp,
+    },
+    /// Its node is cordoned.
+    UnderMaintenance,
+    /// Another DaemonSet restarts on its node.
+    NodeBusy,
+    /// Its old pod is terminating.
+    Terminating,
+    /// It has no pod that could be restarted.
+    NoPod,
+    /// It was offline while its wave ran, and the strategy leaves such units.
+    NoCatchUp,
+    /// The view of the cluster is not believed.
+    Stale {
+        /// When it was last heard from.
+        since: Timestamp,
+    },
+    /// The DaemonSet controller has not seen the newest template yet.
+    NotObserved,
+    /// Too few units are reachable for a verdict.
+    Inconclusive {
+        /// Reachable units.
+        reachable: u32,
+        /// As many as a verdict needs.
+        needed: u32,
+    },
+    /// The run is halted.
+    Halted,
+    /// The user paused the run.
+    Paused,
+    /// The user ended the run.
+    Aborted,
+    /// Another controller upgrades the same objects.
+    OtherController {
+        /// Its lease.
+        lease: String,
+    },
+}
+
+/// How a hold ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// By an event or deadline that is sure to come.
+    Itself,
+    /// Only by somebody's doing: it is announced again after [`escalate_after`](crate::strategy::Timing::escalate_after).
+    Somebody,
+}
+
+impl Hold {
+    /// The table of rule 13: what ends each hold. A budget or slow start is freed when units settle or get a verdict, at
+    /// the latest at the progress deadline; stale views and unobserved templates end with the next bookmark or status.
+    pub const fn ending(&self) -> Ending {
+        match self {
+            Self::Budget { .. }
+            | Self::SlowStart { .. }
+            | Self::Returning { .. }
+            | Self::NodeBusy
+            | Self::Terminating
+            | Self::NoPod
+            | Self::Stale { .. }
+            | Self::NotObserved => Ending::Itself,
+            Self::NoBudget { .. }
+            | Self::Offline
+            | Self::UnderMaintenance
+            | Self::NoCatchUp
+            | Self::Inconclusive { .. }
+            | Self::Halted
+            | Self::Paused
+            | Self::Aborted
+            | Self::OtherController { .. } => Ending::Somebody,
+        }
+    }
+
+    /// The name under which units with the same kind of hold are counted, and by which a condition's reason is written.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Budget { .. } => "Budget",
+            Self::NoBudget { .. } => "NoBudget",
+            Self::SlowStart { .. } => "SlowStart",
+            Self::Offline => "Offline",
+            Self::Returning { .. } => "Returning",
+            Self::UnderMaintenance => "UnderMaintenance",
+            Self::NodeBusy => "NodeBusy",
+            Self::Terminating => "Terminating",
+            Self::NoPod => "NoPod",
+            Self::NoCatchUp => "NoCatchUp",
+            Self::Stale { .. } => "Stale",
+            Self::NotObserved => "NotObserved",
+            Self::Inconclusive { .. } => "Inconclusive",
+            Self::Halted => "Halted",
+            Self::Paused => "Paused",
+            Self::Aborted => "Aborted",
+            Self::OtherController { .. } => "OtherController",
+        }
+    }
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Budget { scope, down, allowed } => {
+                write!(f, "{down} of {allowed} allowed units of the {scope} are down")
+            }
+            Self::NoBudget { scope } => write!(f, "maxUnavailable of the {scope} is 0"),
+            Self::SlowStart { unsettled, limit } => {
+                write!(f, "slow start waits for {unsettled} units under way to settle, {limit} may be")
+            }
+            Self::Offline => f.write_str("its node is not Ready"),
+            Self::Returning { at } => write!(f, "its node counts as reachable at {}", second(*at)),
+            Self::UnderMaintenance => f.write_str("its node is cordoned"),
+            Self::NodeBusy => f.write_str("another DaemonSet's restart is under way on its node"),
+            Self::Terminating => f.write_str("its pod is terminating"),
+            Self::NoPod => f.write_str("it has no pod to restart"),
+            Self::NoCatchUp => f.write_str("it was offline during its wave and offline.catchUp is Never"),
+            Self::Stale { since } => write!(f, "nothing was heard from the API server since {}", second(*since)),
+            Self::NotObserved => f.write_str("the DaemonSet controller has not observed the newest template yet"),
+            Self::Inconclusive { reachable, needed } => {
+                write!(f, "only {reachable} units are reachable, a verdict needs {needed}")
+            }
+            Self::Halted => f.write_str("the run is halted"),
+            Self::Paused => f.write_str("the run is paused by spec.desiredState"),
+            Self::Aborted => f.write_str("the run is aborted by spec.desiredState"),
+            Self::OtherController { lease } => {
+                write!(f, "lease {lease} is alive: its holder upgrades the same DaemonSets")
+            }
+        }
+    }
+}
+
+/// A time without fractions of a second.
+fn second(at: Timestamp) -> Timestamp {
+    at.round(jiff::TimestampRound::new().smallest(jiff::Unit::Second)).unwrap_or(at)
+}
+
+/// A duration as `1h 5m 3s`, in whole seconds.
+pub(super) fn span(duration: SignedDuration) -> String {
+    let secs = duration.as_secs();
+    let (hours, minutes, secs) = (secs / 3600, secs % 3600 / 60, secs % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{secs}s"),
+        (0, _) => format!("{minutes}m {secs}s"),
+        _ => format!("{hours}h {minutes}m {secs}s"),
+    }
+}
