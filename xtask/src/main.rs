@@ -1,2 +1,5 @@
-//! To be written.
-fn main() {}
+//! `cargo xtask`: see `cargo xtask --help`.
+
+fn main() -> std::process::ExitCode {
+    xtask::commands::run()
+}

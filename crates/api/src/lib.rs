@@ -1,1 +1,26 @@
-//! To be written.
+//! The Kubernetes side of Drover's vocabulary: its own kinds, the names it shares with OpenYurt, slim views of foreign
+//! kinds, and what each service may do.
+//!
+//! - [`fleet_rollout`] – the `FleetRollout` kind: one run of one revision of one target.
+//! - [`amount`] – "5" or "10%" in specs and annotations.
+//! - [`annotations`] – OpenYurt's annotations on DaemonSets, parsed once and refused with a reason.
+//! - [`names`] – every key, reason, condition type and object name.
+//! - [`daemon_set`], [`controller_revision`] – DaemonSets and their revisions, decoded as far as decisions need them.
+//! - [`rbac`] – one table per service of exactly the verbs it uses.
+//! - [`generated`] – the files under `deploy/` that are made from these types and tables.
+
+pub mod amount;
+pub mod annotations;
+pub mod controller_revision;
+pub mod daemon_set;
+pub mod fleet_rollout;
+pub mod generated;
+pub mod names;
+pub mod rbac;
+
+use serde::{Deserialize, Deserializer};
+
+/// Reads null like an absent field.
+fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}

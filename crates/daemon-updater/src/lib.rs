@@ -1,1 +1,23 @@
-//! To be written.
+//! daemon-updater: DaemonSets upgrade past nodes that are offline.
+//!
+//! Reading order: [`Config`], then `reconcile`, whose steps are the modules: `admit` (is this DaemonSet ours?), `begin` (the
+//! run of its newest revision), `observe` (one snapshot, planned), `commit` (fenced deletes), `publish` (status, events).
+//!
+//! Invariant: pods are deleted in `commit` and nowhere else, each with a permit of the lease and the UID that was decided on.
+
+mod admit;
+mod begin;
+mod claims;
+mod commit;
+mod config;
+mod context;
+mod lead;
+mod observe;
+mod publish;
+mod reconcile;
+mod run;
+#[cfg(feature = "seeded-bugs")]
+mod seeded;
+
+pub use config::Config;
+pub use run::{RunError, run};

@@ -38,6 +38,9 @@ pub(super) fn choose(input: &Input<'_>, fleet: &Fleet<'_>, run: &Run, revisit: &
     let mut choice = Choice { steps: Vec::new(), holds: Vec::new() };
     let mut candidates = Vec::new();
     let stop = stop(input, run);
+    if let Some(Hold::Refused { retry, .. }) = &stop {
+        revisit.due(*retry);
+    }
     for (at, assessed) in fleet.units.iter().enumerate() {
         match candidate(input, assessed, run, revisit) {
             Verdict::NothingToDo => {}
@@ -104,6 +107,9 @@ fn candidate<'a>(input: &Input<'_>, assessed: &Assessed<'a>, run: &Run, revisit:
         Some(_) if assessed.unit.claimed => Hold::NodeBusy,
         Some(_) if run.wave.succeeded.is_some() && input.strategy.catch_up == CatchUp::Never => Hold::NoCatchUp,
         Some(_) => match pod {
+            Some(pod) if !input.target.known.contains(&pod.revision) => {
+                Hold::UnknownRevision { revision: pod.revision.clone() }
+            }
             Some(pod) => return Verdict::Candidate(pod),
             None if assessed.stage == Stage::Terminating => Hold::Terminating,
             None => Hold::NoPod,

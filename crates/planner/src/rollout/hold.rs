@@ -4,6 +4,8 @@ use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::fleet::Name;
+
 /// Why a unit is not restarted now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hold {
@@ -52,6 +54,11 @@ pub enum Hold {
     },
     /// The DaemonSet controller has not seen the newest template yet.
     NotObserved,
+    /// Its pod has a revision that is not known (yet): it may be newer than the newest that is.
+    UnknownRevision {
+        /// Its `controller-revision-hash`.
+        revision: Name,
+    },
     /// Too few units are reachable for a verdict.
     Inconclusive {
         /// Reachable units.
@@ -69,6 +76,13 @@ pub enum Hold {
     OtherController {
         /// Its lease.
         lease: String,
+    },
+    /// The API server refused the last delete (a webhook, a missing right, too many requests).
+    Refused {
+        /// In its words.
+        why: String,
+        /// When it is tried again.
+        retry: Timestamp,
     },
 }
 
@@ -102,7 +116,9 @@ impl Hold {
             | Self::Halted
             | Self::Paused
             | Self::Aborted
-            | Self::OtherController { .. } => Ending::Somebody,
+            | Self::OtherController { .. }
+            | Self::UnknownRevision { .. }
+            | Self::Refused { .. } => Ending::Somebody,
         }
     }
 
@@ -121,11 +137,13 @@ impl Hold {
             Self::NoCatchUp => "NoCatchUp",
             Self::Stale { .. } => "Stale",
             Self::NotObserved => "NotObserved",
+            Self::UnknownRevision { .. } => "UnknownRevision",
             Self::Inconclusive { .. } => "Inconclusive",
             Self::Halted => "Halted",
             Self::Paused => "Paused",
             Self::Aborted => "Aborted",
             Self::OtherController { .. } => "OtherController",
+            Self::Refused { .. } => "Refused",
         }
     }
 }
@@ -149,11 +167,15 @@ impl fmt::Display for Hold {
             Self::NoCatchUp => f.write_str("it was offline during its wave and offline.catchUp is Never"),
             Self::Stale { since } => write!(f, "nothing was heard from the API server since {}", second(*since)),
             Self::NotObserved => f.write_str("the DaemonSet controller has not observed the newest template yet"),
+            Self::UnknownRevision { revision } => write!(f, "its pod has revision {revision:?}, which is not known"),
             Self::Inconclusive { reachable, needed } => {
                 write!(f, "only {reachable} units are reachable, a verdict needs {needed}")
             }
             Self::Halted => f.write_str("the run is halted"),
             Self::Paused => f.write_str("the run is paused by spec.desiredState"),
+            Self::Refused { why, retry } => {
+                write!(f, "the API server refused a delete: {why}; it is tried again at {}", second(*retry))
+            }
             Self::Aborted => f.write_str("the run is aborted by spec.desiredState"),
             Self::OtherController { lease } => {
                 write!(f, "lease {lease} is alive: its holder upgrades the same DaemonSets")

@@ -38,6 +38,8 @@ pub struct Target {
     pub revision: Name,
     /// `observedGeneration` has caught up, so this is the newest revision. Until then nothing is restarted.
     pub observed: bool,
+    /// All revisions of the DaemonSet that are known. A pod of another one may be newer than what is known: it is left alone.
+    pub known: Vec<Name>,
     /// The DaemonSet never had another revision: its pods did not "take the newest without us".
     pub first: bool,
     /// `spec.minReadySeconds` of the DaemonSet.

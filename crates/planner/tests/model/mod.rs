@@ -243,6 +243,7 @@ impl World {
             target: Target {
                 revision: self.revision.clone(),
                 observed: true,
+                known: ["r1", "r2", "r3", "r4", "last"].map(Name::from).to_vec(),
                 first: self.number == 1,
                 min_ready: SignedDuration::ZERO,
             },

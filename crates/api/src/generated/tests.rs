@@ -1,0 +1,90 @@
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::*;
+
+/// The root of the repository.
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+#[test]
+fn committed_files_are_current() {
+    for (path, contents) in files().unwrap() {
+        let full = root().join(path);
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::create_dir_all(full.parent().unwrap()).unwrap();
+            std::fs::write(&full, &contents).unwrap();
+        }
+        let committed = std::fs::read_to_string(&full).unwrap_or_default();
+        assert!(committed == contents, "{path} is not what the types say: run `cargo xtask gen`");
+    }
+}
+
+#[test]
+fn files_read_back_as_what_they_were_made_of() {
+    let (path, text) = &files().unwrap()[0];
+    let read: Value = serde_saphyr::from_str(text).unwrap();
+    assert_eq!(read, crd::documents().unwrap().remove(0).whole(), "{path}");
+}
+
+/// Every number in the schema is bounded, every list and text too, and every property is described.
+#[test]
+fn the_schema_leaves_nothing_open() {
+    let definition = crd::documents().unwrap().remove(0);
+    let mut open = Vec::new();
+    for part in ["spec", "status"] {
+        let schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"][part];
+        look(part, schema, &mut open);
+    }
+    assert_eq!(open, Vec::<String>::new());
+}
+
+fn look(path: &str, schema: &Value, open: &mut Vec<String>) {
+    let has = |key: &str| schema.get(key).is_some();
+    // meta/v1 Condition is Kubernetes' own.
+    if path.ends_with("conditions[]") {
+        return;
+    }
+    let bounded = match schema["type"].as_str() {
+        Some("integer") => has("minimum") && (has("maximum") || schema["format"] == "int64"),
+        Some("string") => has("maxLength") || has("enum") || has("format") || has("pattern"),
+        Some("array") => has("maxItems"),
+        Some("object") => has("properties"),
+        Some("number" | "boolean") => true,
+        _ => has("x-kubernetes-int-or-string") && has("x-kubernetes-validations"),
+    };
+    if !bounded {
+        open.push(format!("{path} has no bound"));
+    }
+    if !has("description") && !path.ends_with("[]") {
+        open.push(format!("{path} has no description"));
+    }
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        look(&format!("{path}.{name}"), property, open);
+    }
+    if let Some(items) = schema.get("items") {
+        look(&format!("{path}[]"), items, open);
+    }
+}
+
+trait Whole {
+    /// With whole floats as integers, as YAML has them.
+    fn whole(self) -> Value;
+}
+
+impl Whole for Value {
+    fn whole(self) -> Value {
+        match self {
+            Self::Number(number) => match number.as_f64() {
+                #[expect(clippy::cast_possible_truncation, reason = "bounds are small")]
+                Some(float) if float.fract() == 0.0 => Self::from(float as i64),
+                _ => Self::Number(number),
+            },
+            Self::Array(values) => values.into_iter().map(Self::whole).collect(),
+            Self::Object(map) => Self::Object(map.into_iter().map(|(key, value)| (key, value.whole())).collect()),
+            other => other,
+        }
+    }
+}

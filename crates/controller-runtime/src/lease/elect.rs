@@ -1,0 +1,193 @@
+//! The election: stand by, lead, resign.
+
+mod reign;
+
+use super::{
+    Leadership, LeaseMetrics, LeaseSettings, LeaseSettingsError,
+    claim::{Claim, claim},
+    leadership::Tenure,
+    record::{LeaseRecord, Sighting},
+    store::{Store, StoreError, collection},
+    view::LeaseView,
+};
+use crate::watch::{ResourceVersion, Watch, WatchMetrics, WatchTarget};
+use kube::Client;
+use reign::Ended;
+use std::{future::Future, time::Duration};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// The wait before a write to the Lease that failed is tried again, at most a renewal interval's fifth.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Decides which replica acts. [`LeaseElection`] among replicas, [`Unopposed`] where there is only one.
+pub trait Election: Send {
+    /// The handle for everything else.
+    fn leadership(&self) -> Leadership;
+
+    /// Takes part until `stop` is cancelled, then gives no more permits, waits for those given, and frees the Lease.
+    fn run(self, stop: CancellationToken) -> impl Future<Output = ()> + Send;
+}
+
+/// An election by a Lease.
+pub struct LeaseElection {
+    store: Store,
+    leadership: Leadership,
+    /// No permits before: another's last writes may be on their way until then.
+    not_before: Instant,
+    metrics: LeaseMetrics,
+    watches: WatchMetrics,
+}
+
+/// The election of a replica that is alone by other means: a test, a benchmark, a deployment of one with `Recreate`.
+/// Leads from the start in term 1.
+pub struct Unopposed(Leadership);
+
+/// A Lease that was just won, and when the request for it was sent.
+struct Won {
+    record: LeaseRecord,
+    sent: Instant,
+}
+
+impl LeaseElection {
+    /// A candidate named `identity`; see [`super::identity`].
+    pub fn new(
+        client: Client,
+        settings: LeaseSettings,
+        identity: String,
+        metrics: LeaseMetrics,
+        watches: WatchMetrics,
+    ) -> Result<Self, LeaseSettingsError> {
+        settings.validate()?;
+        let leadership = Leadership::new(identity.clone(), metrics.clone());
+        let store = Store { client, settings, identity };
+        Ok(Self { store, leadership, not_before: Instant::now(), metrics, watches })
+    }
+
+    /// Follows the Lease until it can be taken and was.
+    async fn stand_by(&mut self) -> Won {
+        let settings = self.store.settings.clone();
+        let target =
+            WatchTarget::at(collection(&settings.namespace)).fields(format!("metadata.name={}", settings.name));
+        let mut watch = Watch::<LeaseRecord>::new(self.store.client.clone(), target, &self.watches);
+        let mut signals = Vec::new();
+        let mut view = LeaseView::new(Instant::now());
+        let mut pause = Instant::now();
+        loop {
+            let claim = view.known.then(|| claim(view.seen.as_ref(), &self.store.identity, &settings, Instant::now()));
+            let wake = match claim {
+                Some(Claim::Take { handover }) if pause <= Instant::now() => {
+                    match self.take(view.seen.as_ref(), handover).await {
+                        Ok(won) => return won,
+                        Err(error) => {
+                            tracing::warn!(error = &error as &dyn std::error::Error, "the lease was not taken");
+                            // Either the watch is about to tell of a change, or the server is in trouble.
+                            pause = Instant::now() + self.retry();
+                            Some(pause)
+                        }
+                    }
+                }
+                Some(Claim::Take { .. }) => Some(pause),
+                Some(Claim::Wait { until }) => Some(until),
+                None => None,
+            };
+            self.leadership.follow(view.seen.as_ref().and_then(|seen| seen.record.holder()));
+            tokio::select! {
+                () = watch.next_batch(&mut signals) => {
+                    let now = Instant::now();
+                    signals.drain(..).for_each(|signal| view.take(signal, now));
+                }
+                () = at(wake) => {}
+            }
+        }
+    }
+
+    /// Tries to take the Lease as seen. The handover counts from the first try: an answer may get lost, and then the
+    /// Lease is found to be ours without another's writes having ended.
+    async fn take(&mut self, seen: Option<&Sighting>, handover: Duration) -> Result<Won, StoreError> {
+        let sent = Instant::now();
+        self.not_before = self.not_before.max(sent + handover);
+        let taking = async {
+            match seen {
+                Some(seen) => self.store.take(&seen.record).await,
+                None => self.store.create().await,
+            }
+        };
+        let record = timeout(self.store.settings.renew_every, taking).await.map_err(|_| StoreError::Slow)??;
+        Ok(Won { record, sent })
+    }
+
+    /// Frees the Lease once no write is in flight; leaves it to expire if some write does not end.
+    async fn release(&self, held: ResourceVersion) {
+        let settings = &self.store.settings;
+        if timeout(settings.handover, self.leadership.resign()).await.is_err() {
+            tracing::warn!("a write does not end: the lease is left to expire");
+            return;
+        }
+        match self.store.release(held).await {
+            Ok(_) => tracing::info!("the lease is released"),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the lease is not released and will expire");
+            }
+        }
+    }
+
+    fn retry(&self) -> Duration {
+        RETRY.min(self.store.settings.renew_every / 5)
+    }
+}
+
+impl Election for LeaseElection {
+    fn leadership(&self) -> Leadership {
+        self.leadership.clone()
+    }
+
+    async fn run(mut self, stop: CancellationToken) {
+        loop {
+            let won = tokio::select! {
+                won = self.stand_by() => won,
+                () = stop.cancelled() => break,
+            };
+            match self.lead(won, &stop).await {
+                Ended::Lost => self.leadership.follow(None),
+                Ended::Stopped(held) => {
+                    self.release(held).await;
+                    break;
+                }
+            }
+        }
+        self.leadership.follow(None);
+    }
+}
+
+impl Unopposed {
+    /// A replica named `identity` without rivals.
+    pub fn new(identity: String, metrics: LeaseMetrics) -> Self {
+        let leadership = Leadership::new(identity, metrics);
+        leadership.prepare(Tenure { term: 1, from: Instant::now(), until: None });
+        leadership.lead(1);
+        Self(leadership)
+    }
+}
+
+impl Election for Unopposed {
+    fn leadership(&self) -> Leadership {
+        self.0.clone()
+    }
+
+    async fn run(self, stop: CancellationToken) {
+        stop.cancelled().await;
+        self.0.resign().await;
+        self.0.follow(None);
+    }
+}
+
+async fn at(wake: Option<Instant>) {
+    match wake {
+        Some(wake) => sleep_until(wake).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests;

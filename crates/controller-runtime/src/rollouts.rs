@@ -1,0 +1,214 @@
+//! FleetRollout's life: begun per revision, published from what was committed, superseded, and pruned as history.
+
+use api::fleet_rollout::{
+    Attention, DesiredState, FleetRollout, FleetRolloutSpec, FleetRolloutStatus, MAX_ATTENTION, Phase, Revision,
+    Strategy, TargetRef, WaveState, WaveStatus,
+};
+use api::names::{self, condition};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, OwnerReference, Time};
+use kube::api::{Api, DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions};
+use kube::{Client, ResourceExt};
+use planner::fleet::Uid;
+use planner::rollout::{Report, Run, RunPhase};
+use serde_json::json;
+
+use crate::mirror::Mirrored;
+use crate::watch::{ResourceVersion, Versioned};
+
+/// The name under which a strategy without waves shows its only one.
+const ONLY_WAVE: &str = "all";
+
+/// The longest sentence in a status, in characters: the schema allows 1,024 bytes.
+const SENTENCE: usize = 500;
+
+impl Versioned for FleetRollout {
+    fn resource_version(&self) -> ResourceVersion {
+        let version = self.metadata.resource_version.as_deref().and_then(|text| text.parse().ok());
+        ResourceVersion(version.unwrap_or_default())
+    }
+}
+
+impl Mirrored for FleetRollout {
+    fn uid(&self) -> Uid {
+        self.metadata.uid.as_deref().and_then(|uid| uid.parse().ok()).unwrap_or_default()
+    }
+
+    fn belongs_to(&self) -> Option<Uid> {
+        self.spec.target_ref.uid.parse().ok()
+    }
+}
+
+/// What a run is for.
+#[derive(Debug, Clone)]
+pub struct NewRun {
+    /// The namespace of target and run.
+    pub namespace: String,
+    /// What is upgraded; it owns the run.
+    pub target: TargetRef,
+    /// To which revision.
+    pub revision: Revision,
+    /// By which rules.
+    pub strategy: Strategy,
+}
+
+/// Creates the run's object. When it is there already (a crash before its creation was noticed), that one is the run.
+pub async fn create(client: &Client, new: NewRun) -> Result<FleetRollout, kube::Error> {
+    let NewRun { namespace, target, revision, strategy } = new;
+    let name = names::fleet_rollout(&target.name, &target.uid, revision.number);
+    let owner = OwnerReference {
+        api_version: target.api_version.clone(),
+        kind: target.kind.clone(),
+        name: target.name.clone(),
+        uid: target.uid.clone(),
+        controller: Some(true),
+        block_owner_deletion: Some(false),
+    };
+    let labels = [(names::TARGET_UID.to_owned(), target.uid.clone())];
+    let desired_state = if strategy.start_paused { DesiredState::Paused } else { DesiredState::Running };
+    let run = FleetRollout {
+        metadata: ObjectMeta {
+            name: Some(name.clone()),
+            namespace: Some(namespace.clone()),
+            labels: Some(labels.into()),
+            owner_references: Some(vec![owner]),
+            ..ObjectMeta::default()
+        },
+        spec: FleetRolloutSpec {
+            target_ref: target,
+            revision,
+            strategy,
+            desired_state,
+            promoted_through: None,
+            resume_token: None,
+        },
+        status: None,
+    };
+    let runs: Api<FleetRollout> = Api::namespaced(client.clone(), &namespace);
+    match runs.create(&PostParams::default(), &run).await {
+        Err(kube::Error::Api(status)) if status.is_already_exists() => runs.get(&name).await,
+        other => other,
+    }
+}
+
+/// Writes a run's status whole, as its only writer.
+pub async fn publish(client: &Client, run: &FleetRollout, status: &FleetRolloutStatus) -> Result<(), kube::Error> {
+    let body = json!({ "apiVersion": "drover.dev/v1alpha1", "kind": "FleetRollout", "status": status });
+    write_status(client, run, body).await
+}
+
+/// Marks a run whose target has a newer revision. A Completed run stays so: it is where a rollback leads to.
+pub async fn supersede(client: &Client, run: &FleetRollout, now: Timestamp) -> Result<(), kube::Error> {
+    let before = run.status.clone().unwrap_or_default();
+    let message = "the target has a newer revision";
+    let conditions = vec![
+        flag(&before, condition::PROGRESSING, false, "Superseded", message, run, now),
+        flag(&before, condition::COMPLETED, false, "Superseded", message, run, now),
+    ];
+    let status = FleetRolloutStatus { phase: Phase::Superseded, conditions, record: None, ..before };
+    publish(client, run, &status).await
+}
+
+/// Deletes the oldest runs beyond what the target's `revisionHistoryLimit` keeps besides the present one.
+pub async fn prune(client: &Client, runs: &[std::sync::Arc<FleetRollout>], keep: usize) -> Result<(), kube::Error> {
+    let mut old: Vec<_> = runs.iter().collect();
+    old.sort_by_key(|run| std::cmp::Reverse(run.spec.revision.number));
+    for run in old.into_iter().skip(keep + 1) {
+        let api: Api<FleetRollout> = Api::namespaced(client.clone(), &run.namespace().unwrap_or_default());
+        let preconditions = Preconditions { uid: run.metadata.uid.clone(), resource_version: None };
+        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+        match api.delete(&run.name_any(), &params).await {
+            Ok(_) => {}
+            Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// The status that a report makes. `before` gives the conditions' transition times.
+pub fn status(object: &FleetRollout, report: &Report, run: &Run, now: Timestamp) -> FleetRolloutStatus {
+    let before = object.status.clone().unwrap_or_default();
+    let condition = |kind: &str, on: bool, reason: &str| flag(&before, kind, on, reason, &report.sentence, object, now);
+    let phase = format!("{:?}", report.phase);
+    let hold = report.hold.as_ref().map_or("None", |hold| hold.kind());
+    let progressing = report.phase == RunPhase::Progressing;
+    let completed = run.completed_at().is_some();
+    FleetRolloutStatus {
+        observed_generation: object.metadata.generation.unwrap_or_default(),
+        phase: report.phase.into(),
+        wave: Some(ONLY_WAVE.to_owned()),
+        waves: vec![WaveStatus {
+            name: ONLY_WAVE.to_owned(),
+            state: if completed { WaveState::Succeeded } else { WaveState::Open },
+            updated: report.counts.updated,
+            failed: report.counts.failed,
+        }],
+        units: report.counts.into(),
+        halt: run.halt().map(Into::into),
+        attention: attention(report),
+        conditions: vec![
+            condition(condition::PROGRESSING, progressing, &phase),
+            condition(condition::HELD, report.phase == RunPhase::Held, hold),
+            condition(condition::HALTED, run.halt().is_some(), run.halt().map_or("None", |halt| halt.reason.as_str())),
+            condition(condition::COMPLETED, completed, if completed { "AllReachableUnitsDone" } else { "UnitsToDo" }),
+        ],
+        record: Some(run.record(now)),
+    }
+}
+
+/// Whether two statuses say the same; when the record was written is no difference.
+pub fn says_the_same(a: &FleetRolloutStatus, b: &FleetRolloutStatus) -> bool {
+    let records = match (&a.record, &b.record) {
+        (Some(a), Some(b)) => a.says_the_same_as(b),
+        (a, b) => a.is_none() == b.is_none(),
+    };
+    let without = |status: &FleetRolloutStatus| FleetRolloutStatus { record: None, ..status.clone() };
+    records && without(a) == without(b)
+}
+
+async fn write_status(client: &Client, run: &FleetRollout, body: serde_json::Value) -> Result<(), kube::Error> {
+    let api: Api<FleetRollout> = Api::namespaced(client.clone(), &run.namespace().unwrap_or_default());
+    let params = PatchParams::apply(names::DAEMON_UPDATER).force();
+    api.patch_status(&run.name_any(), &params, &Patch::Apply(body)).await.map(drop)
+}
+
+fn attention(report: &Report) -> Vec<Attention> {
+    let pools = report.pools.iter().filter(|pool| pool.needs_attention);
+    let entry = |pool: &planner::rollout::PoolReport| Attention {
+        pool: pool.pool.to_string(),
+        hold: shortened(&pool.to_string()),
+    };
+    pools.take(MAX_ATTENTION).map(entry).collect()
+}
+
+/// A condition, whose transition time moves only with its status.
+fn flag(
+    before: &FleetRolloutStatus,
+    kind: &str,
+    on: bool,
+    reason: &str,
+    message: &str,
+    object: &FleetRollout,
+    now: Timestamp,
+) -> Condition {
+    let status = if on { "True" } else { "False" };
+    let known = before.conditions.iter().find(|condition| condition.type_ == kind);
+    let since =
+        known.filter(|condition| condition.status == status).map(|condition| condition.last_transition_time.clone());
+    Condition {
+        type_: kind.to_owned(),
+        status: status.to_owned(),
+        reason: reason.to_owned(),
+        message: shortened(message),
+        observed_generation: object.metadata.generation,
+        last_transition_time: since.unwrap_or(Time(now)),
+    }
+}
+
+fn shortened(sentence: &str) -> String {
+    match sentence.char_indices().nth(SENTENCE) {
+        Some((end, _)) => format!("{}…", &sentence[..end]),
+        None => sentence.to_owned(),
+    }
+}

@@ -1,0 +1,105 @@
+//! Third step: one snapshot of the mirror, planned under its lock. No await between seeing and deciding.
+
+use std::collections::HashSet;
+use std::mem;
+
+use controller_runtime::fleet::State;
+use controller_runtime::lease::Neighbour;
+use jiff::Timestamp;
+use planner::fleet::{Name, Node, Pod};
+use planner::rollout::{self, Hold, Input, LossSeen, Plan, Unit};
+use planner::strategy::Strategy;
+
+use crate::admit::Target;
+use crate::context::{Context, Current, Places};
+
+/// Plans the run's next steps. `None` while a mirror is being listed.
+pub(crate) fn plan(context: &Context, target: &Target, current: &mut Current) -> Option<Plan> {
+    let mut claims = context.claims.lock();
+    let state = context.fleet.lock();
+    if !state.is_listed() {
+        return None;
+    }
+    current.places.refresh(target, &state);
+    let strategy = Strategy { max_unavailable: target.budget, ..Strategy::from(&current.object.spec.strategy) };
+    let (losses, newest) = state.losses_after(mem::take(&mut current.losses_seen));
+    current.losses_seen = newest;
+    let seen = |loss: planner::fleet::Loss| LossSeen { eligible: target.placement.admits(&loss.node), loss };
+    let losses: Vec<_> = losses.into_iter().map(seen).collect();
+    let mut units = units(&state, target, &current.places);
+    units.iter_mut().for_each(|unit| unit.claimed = claims.by_other(target.uid, unit.node.uid));
+    let now = Timestamp::now();
+    let input = Input {
+        now,
+        target: rollout::Target {
+            revision: current.revision.clone(),
+            observed: target.observed && current.generation == target.generation,
+            known: current.known.clone(),
+            first: current.known.len() == 1,
+            min_ready: target.min_ready,
+        },
+        strategy: &strategy,
+        timing: &context.timing,
+        control: current.object.spec.control(),
+        units: &units,
+        losses: &losses,
+        history: state.loss_history(),
+        view: state.view()?,
+        held: held(context, current, now),
+    };
+    #[cfg(feature = "seeded-bugs")]
+    let mut plan = crate::seeded::plan(&input, mem::take(&mut current.run));
+    #[cfg(not(feature = "seeded-bugs"))]
+    let mut plan = rollout::plan(&input, mem::take(&mut current.run));
+    current.run = mem::take(&mut plan.run);
+    current.doubtful_revision = plan.report.units.iter().any(|(_, hold)| matches!(hold, Hold::UnknownRevision { .. }));
+    let mine: HashSet<_> = current.run.open_nodes().chain(plan.steps.iter().map(|step| step.node_uid)).collect();
+    claims.set(target.uid, mine);
+    Some(plan)
+}
+
+/// A reason from outside the run to start nothing.
+fn held(context: &Context, current: &mut Current, now: Timestamp) -> Option<Hold> {
+    let yurt = &context.config.yurt_manager;
+    if !yurt.ignore {
+        let lease = format!("{}/{}", yurt.namespace, yurt.lease);
+        match &*context.neighbour.borrow() {
+            Neighbour::Live { .. } => return Some(Hold::OtherController { lease }),
+            Neighbour::Unknown => return Some(Hold::Stale { since: now }),
+            Neighbour::Absent => {}
+        }
+    }
+    match current.refused.take() {
+        Some((why, retry)) if now < retry => {
+            current.refused = Some((why.clone(), retry));
+            Some(Hold::Refused { why, retry })
+        }
+        Some(_) | None => None,
+    }
+}
+
+/// Every node that the template may run on or that has a pod of it, with its pods: two sorted lists, merged.
+fn units<'a>(state: &'a State, target: &Target, places: &Places) -> Vec<Unit<'a>> {
+    let mut pods = state.pods_of(target.uid).peekable();
+    let mut units = Vec::with_capacity(places.eligible.len());
+    for (node, eligible) in state.nodes().zip(&places.eligible) {
+        while pods.next_if(|(name, _)| **name < node.name).is_some() {}
+        let pods: &[Pod] = pods.next_if(|(name, _): &(&Name, _)| **name == node.name).map_or(&[], |(_, pods)| pods);
+        if *eligible || !pods.is_empty() {
+            units.push(Unit { node, pods, eligible: *eligible, claimed: false });
+        }
+    }
+    units
+}
+
+impl Places {
+    fn refresh(&mut self, target: &Target, state: &State) {
+        if self.generation == target.generation && self.nodes_version == state.nodes_version() {
+            return;
+        }
+        let admits = |node: &std::sync::Arc<Node>| target.placement.admits(node);
+        self.eligible = state.nodes().map(admits).collect();
+        self.generation = target.generation;
+        self.nodes_version = state.nodes_version();
+    }
+}

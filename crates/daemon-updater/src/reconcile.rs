@@ -1,0 +1,103 @@
+//! One DaemonSet, looked at once: admit, begin, observe, commit, publish.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use controller_runtime::events::{Note, Severity};
+use controller_runtime::lease::NotLeading;
+use controller_runtime::queue::{Disposition, ReconcileError, Requeue};
+use jiff::Timestamp;
+use planner::fleet::Uid;
+
+use crate::admit::{Admission, Target, admit};
+use crate::context::{Context, Current};
+use crate::{begin, commit, observe, publish};
+
+/// How soon outcomes that could not be read are asked for again.
+const DOUBT_AGAIN: Duration = Duration::from_secs(1);
+
+/// Why a DaemonSet could not be brought forward.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("asking for the DaemonSet's revisions")]
+    Ask(#[source] kube::core::request::Error),
+    #[error("reading the DaemonSet's revisions")]
+    Revisions(#[source] kube::Error),
+    #[error("creating the run's FleetRollout")]
+    Create(#[source] kube::Error),
+    #[error("closing older runs")]
+    Retire(#[source] kube::Error),
+    #[error("writing the run's status")]
+    Publish(#[source] kube::Error),
+    #[error(transparent)]
+    NotLeading(#[from] NotLeading),
+}
+
+impl ReconcileError for Error {
+    fn disposition(&self) -> Disposition {
+        match self {
+            Self::Ask(_) => Disposition::Terminal,
+            Self::Revisions(_) | Self::Create(_) | Self::Retire(_) | Self::Publish(_) => Disposition::Backoff,
+            // Whoever leads next wakes every DaemonSet.
+            Self::NotLeading(_) => Disposition::AwaitChange,
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Ask(_) => "ask",
+            Self::Revisions(_) => "revisions",
+            Self::Create(_) => "create",
+            Self::Retire(_) => "retire",
+            Self::Publish(_) => "publish",
+            Self::NotLeading(_) => "not_leading",
+        }
+    }
+}
+
+/// Looks at one DaemonSet. Level-triggered: what woke it does not matter.
+pub(crate) async fn reconcile(context: Arc<Context>, key: Uid) -> Result<Requeue, Error> {
+    if !context.gate.is_open() {
+        return Ok(Requeue::Await);
+    }
+    let Some(object) = context.daemon_sets.get(key) else {
+        context.forget(key);
+        return Ok(Requeue::Await);
+    };
+    let target = match admit(&object) {
+        Admission::Ours(target) => target,
+        Admission::NotOurs => {
+            context.forget(key);
+            return Ok(Requeue::Await);
+        }
+        Admission::Refused(refusal) => {
+            context.release(key);
+            if context.runs.refuse(key, &refusal.to_string()) {
+                let subject = publish::subject(&object.metadata.namespace, &object.metadata.name, key);
+                let note = Note::Said(refusal.to_string());
+                context.events.record(&subject, Severity::Warning, api::names::reason::INVALID_STRATEGY, note);
+            }
+            return Ok(Requeue::Await);
+        }
+    };
+    let before = context.runs.take(key);
+    let Some(mut current) = begin::current(&context, &target, before).await? else { return Ok(Requeue::Await) };
+    let ended = advance(&context, &target, &mut current).await;
+    if context.gate.is_open() {
+        context.runs.put(key, current);
+    }
+    ended
+}
+
+async fn advance(context: &Context, target: &Target, current: &mut Current) -> Result<Requeue, Error> {
+    commit::resolve(context, target, current).await;
+    let freed = context.take_freed(target.uid);
+    let Some(plan) = observe::plan(context, target, current) else { return Ok(Requeue::Await) };
+    let done = commit::commit(context, target, current, plan.steps, freed).await;
+    let status_due = publish::publish(context, target, current, plan.report, &done).await?;
+    let revisit = plan.revisit.map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
+    let doubts = (!current.doubts.is_empty()).then_some(DOUBT_AGAIN);
+    let moved = done.moved.then_some(Duration::ZERO);
+    let next = [revisit, status_due, doubts, moved].into_iter().flatten().min();
+    Ok(next.map_or(Requeue::Await, Requeue::After))
+}

@@ -1,0 +1,179 @@
+//! Puts the service together.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::daemon_set::DaemonSet;
+use api::fleet_rollout::FleetRollout;
+use chassis::{Process, ProcessError, ServiceConfig, Standing};
+use controller_runtime::client::{ApiCalls, ConnectError, connect};
+use controller_runtime::events::{EventMetrics, EventRecorder, EventSettings};
+use controller_runtime::fleet::{self, Fleet, FleetMetrics};
+use controller_runtime::lease::{
+    Election, LeaderState, LeaseElection, LeaseMetrics, LeaseSettingsError, NeighbourWatch, identity,
+};
+use controller_runtime::mirror::Mirror;
+use controller_runtime::queue::{Queue, QueueMetrics, WorkerBounds};
+use controller_runtime::watch::{WatchMetrics, WatchTarget};
+use k8s_openapi::api::apps::v1 as apps;
+
+use crate::claims::Claims;
+use crate::config::Config;
+use crate::context::{Context, Metrics, Runs};
+use crate::lead::{self, Gate};
+use crate::reconcile::reconcile;
+
+/// How often readiness is looked at until it is there.
+const READINESS_EVERY: Duration = Duration::from_millis(100);
+
+/// Why the service did not start or did not end as it should.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// There is no API server to be had.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The lease's settings do not fit together.
+    #[error(transparent)]
+    Lease(#[from] LeaseSettingsError),
+    /// The process failed.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+}
+
+/// Runs daemon-updater until it is told to stop.
+pub async fn run(mut process: Process, config: Config) -> Result<(), RunError> {
+    let (calls, watches) = (ApiCalls::default(), WatchMetrics::default());
+    let about = Config::ABOUT;
+    let client = connect(about.service, about.version, &config.kube.settings(), &calls).await?;
+    let (queue_metrics, lease_metrics) = (QueueMetrics::default(), LeaseMetrics::default());
+    let (event_metrics, metrics) = (EventMetrics::default(), Metrics::default());
+    let fleet = Fleet::default();
+    process.metrics().with(|registry| {
+        calls.register(registry);
+        watches.register(registry);
+        queue_metrics.register(registry);
+        lease_metrics.register(registry);
+        event_metrics.register(registry);
+        metrics.register(registry);
+        FleetMetrics::register(&fleet, registry);
+    });
+    let settings = config.lease.settings(&config.kube);
+    let election = LeaseElection::new(client.clone(), settings, identity(), lease_metrics, watches.clone())?;
+    let yurt = &config.yurt_manager;
+    let neighbour = NeighbourWatch::new(client.clone(), &yurt.namespace, &yurt.lease, &watches);
+    let context = Arc::new(Context {
+        timing: config.timing.plan(),
+        fleet,
+        daemon_sets: Mirror::default(),
+        rollouts: Mirror::default(),
+        queue: Queue::new(config.workers, WorkerBounds::default(), queue_metrics),
+        leadership: election.leadership(),
+        neighbour: neighbour.subscribe(),
+        events: EventRecorder::new(EventSettings::default(), event_metrics),
+        gate: Gate::default(),
+        claims: Claims::default(),
+        runs: Runs::default(),
+        metrics,
+        listed: tokio::sync::Notify::new(),
+        freed: std::sync::Mutex::default(),
+        client,
+        config,
+    });
+    serve(&mut process, &context);
+    follow(&process, &context, &watches, neighbour);
+    work(&process, &context, election);
+    Ok(process.run().await?)
+}
+
+/// What `AdminService` shows and changes.
+fn serve(process: &mut Process, context: &Arc<Context>) {
+    process.workers(Arc::new(context.queue.clone()));
+    let leadership = context.leadership.clone();
+    process.standing(move || match &*leadership.subscribe().borrow() {
+        LeaderState::Leading { .. } => Standing::Leading(leadership.identity().to_owned()),
+        LeaderState::Preparing { .. } => Standing::StandBy(None),
+        LeaderState::Following { leader } => Standing::StandBy(leader.clone()),
+    });
+    let of = context.clone();
+    process.dump("reports", move || of.runs.reports());
+    let of = context.clone();
+    process.dump("lease", move || format!("{:?}", of.leadership.subscribe().borrow()));
+    let of = context.clone();
+    process.dump("mirror", move || crate::context::MirrorDump::of(&of));
+}
+
+/// Keeps every mirror up to date.
+fn follow(process: &Process, context: &Arc<Context>, watches: &WatchMetrics, neighbour: NeighbourWatch) {
+    let (tasks, stopping) = (process.tasks(), process.shutdown().stopping());
+    let client = || context.client.clone();
+    let until_stopped = |name, work: futures::future::BoxFuture<'static, ()>| {
+        let stopping = stopping.clone();
+        tasks.spawn(name, async move {
+            tokio::select! { () = work => {} () = stopping.cancelled() => {} }
+            Ok::<(), Infallible>(())
+        });
+    };
+    let of = context.clone();
+    let pods_and_nodes =
+        fleet::follow(client(), of.fleet.clone(), watches.clone(), move |touched| of.on_fleet(touched));
+    until_stopped("fleet", Box::pin(pods_and_nodes));
+    let of = context.clone();
+    let target = WatchTarget::of::<apps::DaemonSet>(None);
+    let daemon_sets: Mirror<DaemonSet> = context.daemon_sets.clone();
+    let daemon_sets = daemon_sets.follow(client(), target, watches.clone(), move |uid| of.on_object(uid));
+    until_stopped("daemonsets", Box::pin(daemon_sets));
+    let of = context.clone();
+    let target = WatchTarget::of::<FleetRollout>(None);
+    let rollouts = context.rollouts.clone().follow(client(), target, watches.clone(), move |uid| of.on_run(uid));
+    until_stopped("fleetrollouts", Box::pin(rollouts));
+    let (of, mut known) = (context.clone(), neighbour.subscribe());
+    until_stopped("yurt-manager", Box::pin(neighbour.run()));
+    until_stopped(
+        "neighbour",
+        Box::pin(async move {
+            while known.changed().await.is_ok() {
+                of.wake_all();
+            }
+        }),
+    );
+    let of = context.clone();
+    let listed = process.readiness().register("mirrors");
+    until_stopped(
+        "readiness",
+        Box::pin(async move {
+            while !of.is_listed() {
+                tokio::time::sleep(READINESS_EVERY).await;
+            }
+            listed.ready();
+            std::future::pending::<()>().await;
+        }),
+    );
+}
+
+/// Elects, leads, works off the queue, and tells.
+fn work(process: &Process, context: &Arc<Context>, election: LeaseElection) {
+    let (tasks, stopping) = (process.tasks(), process.shutdown().stopping());
+    let stop = stopping.clone();
+    tasks.spawn("lease", async move {
+        election.run(stop).await;
+        Ok::<(), Infallible>(())
+    });
+    let (of, stop) = (context.clone(), stopping.clone());
+    tasks.spawn("lead", async move {
+        tokio::select! { () = lead::follow(of) => {} () = stop.cancelled() => {} }
+        Ok::<(), Infallible>(())
+    });
+    let (of, stop) = (context.clone(), stopping.clone());
+    tasks.spawn("queue", async move {
+        let queue = of.queue.clone();
+        queue.run(move |key| reconcile(of.clone(), key), stop).await;
+        Ok::<(), Infallible>(())
+    });
+    let (of, client) = (context.clone(), context.client.clone());
+    tasks.spawn("events", async move {
+        let instance = of.leadership.identity().to_owned();
+        of.events.run(client, Config::ABOUT.service, instance, stopping).await;
+        Ok::<(), Infallible>(())
+    });
+}

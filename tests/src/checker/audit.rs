@@ -1,0 +1,221 @@
+//! The API server's audit log: who asked for what, when, and what came of it.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::timeline::Published;
+
+/// The key under which the API server tells two tokens of one account apart.
+const CREDENTIAL: &str = "authentication.kubernetes.io/credential-id";
+
+/// One request to the API server and its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// When the request arrived.
+    pub received: Timestamp,
+    /// When its answer was complete (of a watch: when it began).
+    pub completed: Timestamp,
+    /// RBAC verb.
+    pub verb: String,
+    /// Plural name of the resource, empty for other paths.
+    pub resource: String,
+    /// Empty for none.
+    pub subresource: String,
+    /// Empty for cluster-wide.
+    pub namespace: String,
+    /// Empty for collections.
+    pub name: String,
+    /// HTTP status of the answer.
+    pub code: u16,
+    /// Who asked.
+    pub user: String,
+    /// The program that asked.
+    pub agent: String,
+    /// The token by which it proved who it is: tells processes of one account apart.
+    pub credential: String,
+    /// `preconditions.uid` of a DELETE.
+    pub precondition: Option<String>,
+    /// `metadata.uid` of the object in the answer.
+    pub uid: Option<String>,
+    /// `metadata.resourceVersion` of the object in the answer.
+    pub version: Option<String>,
+    /// `spec.holderIdentity` of a Lease in the answer; empty when nobody holds it.
+    pub holder: String,
+}
+
+/// Follows the log's file: reads what was appended since.
+#[derive(Debug)]
+pub struct AuditLog {
+    path: PathBuf,
+    offset: u64,
+    calls: Vec<Call>,
+}
+
+impl Call {
+    /// Whether the API server did as it was asked.
+    pub fn is_accepted(&self) -> bool {
+        (200..300).contains(&self.code)
+    }
+
+    /// Whether it changes something when it is accepted.
+    pub fn is_write(&self) -> bool {
+        !matches!(self.verb.as_str(), "get" | "list" | "watch")
+    }
+
+    /// Verb, resource and subresource, such as `patch fleetrollouts/status`.
+    pub fn kind(&self) -> String {
+        let Self { verb, resource, subresource, .. } = self;
+        if subresource.is_empty() { format!("{verb} {resource}") } else { format!("{verb} {resource}/{subresource}") }
+    }
+
+    /// Reads one line of the log. `None` for what tells nothing: the end of a watch.
+    pub fn parse(line: &str) -> Result<Option<Self>> {
+        let event: Event = serde_json::from_str(line).context("reading an audit event")?;
+        let begins = event.stage == "ResponseStarted";
+        if (event.verb == "watch") != begins {
+            return Ok(None);
+        }
+        let Event { verb, user, agent, target, request, answer, status, received, completed, .. } = event;
+        let request = request.unwrap_or_default();
+        let answer = answer.unwrap_or_default();
+        Ok(Some(Self {
+            received,
+            completed,
+            verb,
+            resource: target.resource,
+            subresource: target.subresource,
+            namespace: target.namespace,
+            name: target.name,
+            code: status.code,
+            user: user.username,
+            agent,
+            credential: user.extra.get(CREDENTIAL).and_then(|ids| ids.first()).cloned().unwrap_or_default(),
+            precondition: request.preconditions.uid,
+            uid: answer.metadata.uid,
+            version: answer.metadata.version,
+            holder: answer.spec.and_then(|spec| spec.holder).unwrap_or_default(),
+        }))
+    }
+}
+
+impl AuditLog {
+    /// The log at `path`, which may not exist yet.
+    pub fn new(path: impl AsRef<Path>) -> Self {
+        Self { path: path.as_ref().to_owned(), offset: 0, calls: Vec::new() }
+    }
+
+    /// Every call until now, in the order of their answers.
+    pub fn read(&mut self) -> Result<&[Call]> {
+        if self.path.exists() {
+            let mut file = File::open(&self.path).with_context(|| format!("opening {}", self.path.display()))?;
+            file.seek(SeekFrom::Start(self.offset))?;
+            let mut lines = BufReader::new(file);
+            let mut line = String::new();
+            // A line without its end is being written: it is for the next time.
+            while lines.read_line(&mut line)? > 0 && line.ends_with('\n') {
+                self.offset += u64::try_from(line.len())?;
+                self.calls.extend(Call::parse(&line).with_context(|| format!("in {line}"))?);
+                line.clear();
+            }
+        }
+        Ok(&self.calls)
+    }
+}
+
+/// When each version of an object became public, as far as writes tell: several answers may show one version, when a write
+/// changes nothing.
+pub(super) fn publications(calls: &[Call]) -> HashMap<&str, Published> {
+    let mut found: HashMap<&str, Published> = HashMap::new();
+    for call in calls.iter().filter(|call| call.is_write() && call.is_accepted()) {
+        let Some(version) = &call.version else { continue };
+        let told = Published { earliest: call.received, latest: call.completed };
+        let known = found.entry(version).or_insert(told);
+        *known = Published { earliest: known.earliest.min(told.earliest), latest: known.latest.min(told.latest) };
+    }
+    found
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Event {
+    stage: String,
+    verb: String,
+    user: User,
+    #[serde(default, rename = "userAgent")]
+    agent: String,
+    #[serde(default, rename = "objectRef")]
+    target: Target,
+    #[serde(rename = "requestObject")]
+    request: Option<Request>,
+    #[serde(rename = "responseObject")]
+    answer: Option<Answer>,
+    #[serde(default, rename = "responseStatus")]
+    status: Status,
+    #[serde(rename = "requestReceivedTimestamp")]
+    received: Timestamp,
+    #[serde(rename = "stageTimestamp")]
+    completed: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct User {
+    #[serde(default)]
+    username: String,
+    #[serde(default)]
+    extra: HashMap<String, Vec<String>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Target {
+    resource: String,
+    subresource: String,
+    namespace: String,
+    name: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Request {
+    preconditions: Preconditions,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Preconditions {
+    uid: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Answer {
+    metadata: Metadata,
+    spec: Option<Spec>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Metadata {
+    uid: Option<String>,
+    #[serde(rename = "resourceVersion")]
+    version: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Spec {
+    #[serde(rename = "holderIdentity")]
+    holder: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Status {
+    code: u16,
+}

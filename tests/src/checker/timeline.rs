@@ -1,0 +1,134 @@
+//! Values over time, and what somebody whose view lags may have believed.
+
+use jiff::{SignedDuration, Timestamp};
+
+/// When a change became public: not before `earliest`, and surely by `latest`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Published {
+    /// The request that made the change had not arrived before.
+    pub earliest: Timestamp,
+    /// Somebody had been told of the change.
+    pub latest: Timestamp,
+}
+
+/// The successive values of something.
+#[derive(Clone, Debug)]
+pub(super) struct Timeline<T> {
+    changes: Vec<(Published, T)>,
+}
+
+impl<T> Default for Timeline<T> {
+    fn default() -> Self {
+        Self { changes: Vec::new() }
+    }
+}
+
+impl<T> Timeline<T> {
+    /// Adds the next value. Times never go back: a change cannot be public before the one that it follows.
+    pub(super) fn push(&mut self, published: Published, value: T) {
+        let floor = self.changes.last().map_or(Timestamp::MIN, |(before, _)| before.earliest);
+        let earliest = published.earliest.max(floor);
+        self.changes.push((Published { earliest, latest: published.latest.max(earliest) }, value));
+    }
+
+    /// The newest value.
+    pub(super) fn last(&self) -> Option<&T> {
+        self.changes.last().map(|(_, value)| value)
+    }
+
+    /// All values with their times, oldest first.
+    pub(super) fn changes(&self) -> &[(Published, T)] {
+        &self.changes
+    }
+
+    /// The value at `at`, known for sure.
+    pub(super) fn at(&self, at: Timestamp) -> Option<&T> {
+        self.changes.iter().rev().find(|(published, _)| published.latest <= at).map(|(_, value)| value)
+    }
+
+    /// The values that somebody may have believed in at `at` who hears of every change within `lag`, oldest first: the one
+    /// that was surely public `lag` before, and all that may have become public since.
+    pub(super) fn believable(&self, at: Timestamp, lag: SignedDuration) -> impl DoubleEndedIterator<Item = &T> {
+        let first = self.changes.iter().rposition(|(published, _)| published.latest <= at - lag).unwrap_or(0);
+        self.changes[first..].iter().filter(move |(published, _)| published.earliest <= at).map(|(_, value)| value)
+    }
+
+    /// The first time at or after `from` since when `holds` is true for at least `lasting`, as early as it may have been
+    /// believed, plus `lasting`.
+    pub(super) fn held_for(
+        &self,
+        from: Timestamp,
+        lasting: SignedDuration,
+        until: Timestamp,
+        holds: impl Fn(&T) -> bool,
+    ) -> Option<Timestamp> {
+        spans(self, holds).find_map(|(begin, end)| {
+            let done = begin.max(from) + lasting;
+            (done <= end.min(until)).then_some(done)
+        })
+    }
+}
+
+/// The spans in which a property holds, as early and as long as it may have been believed.
+pub(super) fn spans<T>(
+    timeline: &Timeline<T>,
+    holds: impl Fn(&T) -> bool,
+) -> impl Iterator<Item = (Timestamp, Timestamp)> {
+    let mut found: Vec<(Timestamp, Timestamp)> = Vec::new();
+    let mut begin = None;
+    for (published, value) in &timeline.changes {
+        match (begin, holds(value)) {
+            (None, true) => begin = Some(published.earliest),
+            (Some(from), false) => {
+                found.push((from, published.latest));
+                begin = None;
+            }
+            (None, false) | (Some(_), true) => {}
+        }
+    }
+    found.extend(begin.map(|from| (from, Timestamp::MAX)));
+    found.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(ms: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_millis(ms)
+    }
+
+    fn line(changes: &[(i64, i64, u32)]) -> Timeline<u32> {
+        let mut line = Timeline::default();
+        for (earliest, latest, value) in changes {
+            line.push(Published { earliest: ms(*earliest), latest: ms(*latest) }, *value);
+        }
+        line
+    }
+
+    #[test]
+    fn what_is_believable_is_the_last_old_value_and_everything_newer() {
+        let line = line(&[(0, 10, 1), (100, 110, 2), (300, 310, 3), (500, 600, 4)]);
+        let lag = SignedDuration::from_millis(200);
+        let believed = |at| line.believable(ms(at), lag).copied().collect::<Vec<_>>();
+        assert_eq!(believed(50), [1]);
+        assert_eq!(believed(309), [1, 2, 3]);
+        assert_eq!(believed(310), [2, 3]);
+        assert_eq!(believed(550), [3, 4], "4 may be public already");
+        assert_eq!(believed(900), [4]);
+        assert_eq!(line.at(ms(550)), Some(&3), "but not for sure");
+        assert_eq!(line.at(ms(5)), None);
+    }
+
+    #[test]
+    fn a_property_must_hold_without_a_break() {
+        let line = line(&[(0, 0, 1), (100, 100, 2), (150, 150, 1), (900, 900, 2)]);
+        let held = |from, lasting| {
+            line.held_for(ms(from), SignedDuration::from_millis(lasting), Timestamp::MAX, |value| *value == 1)
+        };
+        assert_eq!(held(0, 90), Some(ms(90)));
+        assert_eq!(held(0, 200), Some(ms(350)));
+        assert_eq!(held(50, 60), Some(ms(210)));
+        assert_eq!(held(0, 1000), None);
+    }
+}

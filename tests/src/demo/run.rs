@@ -1,0 +1,40 @@
+//! What daemon-updater says of its run: the newest FleetRollout.
+
+use anyhow::{Context as _, Result};
+use api::fleet_rollout::{FleetRollout, HaltStatus, Phase, UnitCounts};
+use api::names::condition;
+use kube::api::ListParams;
+use kube::{Api, Client};
+
+/// A run's status, in short.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Run {
+    /// The number of the revision it brings the DaemonSet to.
+    pub(super) revision: i64,
+    pub(super) phase: Phase,
+    /// The run in one sentence.
+    pub(super) sentence: String,
+    pub(super) halt: Option<HaltStatus>,
+    pub(super) units: UnitCounts,
+}
+
+impl Run {
+    /// The newest run in a namespace that has one target.
+    pub(super) async fn newest(client: &Client, namespace: &str) -> Result<Option<Self>> {
+        let runs: Api<FleetRollout> = Api::namespaced(client.clone(), namespace);
+        let runs = runs.list(&ListParams::default()).await.context("listing FleetRollouts")?;
+        let newest = runs.items.into_iter().max_by_key(|run| run.spec.revision.number);
+        Ok(newest.map(|run| {
+            let status = run.status.unwrap_or_default();
+            // Every condition carries the report's sentence.
+            let said = status.conditions.iter().find(|said| said.type_ == condition::PROGRESSING);
+            Self {
+                revision: run.spec.revision.number,
+                phase: status.phase,
+                sentence: said.map(|said| said.message.clone()).unwrap_or_default(),
+                halt: status.halt,
+                units: status.units,
+            }
+        }))
+    }
+}

@@ -1,0 +1,53 @@
+//! Temporary files of supervisors that were killed themselves, so that nobody deleted them.
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::SERVE_COMMAND;
+
+const PREFIX: &str = "drover-";
+
+/// A new name for a temporary file or directory that the supervisor of this pid owns.
+pub(crate) fn name(supervisor: u32) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("{PREFIX}{supervisor}-{}", COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Deletes what is named like that in `dir` and whose supervisor is gone.
+pub(crate) fn sweep(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split_once('-')?.0.parse().ok());
+        if owner.is_some_and(|owner| !supervises(owner)) {
+            // Somebody else's files stay; that is not our concern.
+            super::server::delete(&entry.path());
+        }
+    }
+}
+
+/// Whether the process with this pid is a supervisor. The pid may have been used again.
+fn supervises(pid: u32) -> bool {
+    let command = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    command.split('\0').any(|argument| argument == SERVE_COMMAND)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_no_supervisor_owns_is_swept() {
+        let dir = tempfile::tempdir().unwrap();
+        // This process is not a supervisor, and pid 4294967295 cannot be.
+        let mine = name(std::process::id());
+        fs::create_dir_all(dir.path().join(&mine).join("log")).unwrap();
+        for file in [name(u32::MAX).as_str(), "drover-logs-1", "drover", "other-1-1"] {
+            fs::write(dir.path().join(file), "").unwrap();
+        }
+        sweep(dir.path());
+        let mut left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["drover", "drover-logs-1", "other-1-1"]);
+    }
+}
