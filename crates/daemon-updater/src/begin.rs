@@ -22,47 +22,46 @@ struct Revisions {
     items: Vec<ControllerRevision>,
 }
 
-/// The run of the newest revision. `None` while the DaemonSet controller has not made the first one; its doing so is an
-/// event. `before` is what was remembered of the last one.
+/// Makes `current`, the run that is remembered if any, the run of the newest revision. It stays `None` while the
+/// DaemonSet controller has not made the first revision; its doing so is an event. An error leaves it as it is.
 pub(crate) async fn current(
     context: &Context,
     target: &Target,
-    before: Option<Box<Current>>,
-) -> Result<Option<Box<Current>>, Error> {
-    match before {
-        Some(mut known) if known.generation == target.generation && !known.doubtful_revision => {
+    current: &mut Option<Box<Current>>,
+) -> Result<(), Error> {
+    match current {
+        Some(known) if known.generation == target.generation && !known.doubtful_revision => {
             if let Some(newer) = context.rollouts.get(uid(&known.object)) {
                 known.object = newer;
             }
-            Ok(Some(known))
+            Ok(())
         }
         // The template may have changed: the last run goes on to be watched, and starts nothing (`Target::observed`).
-        Some(known) if !target.observed => Ok(Some(known)),
-        None if !target.observed => Ok(None),
-        before => find(context, target, before).await,
+        _ if !target.observed => Ok(()),
+        current => find(context, target, current).await,
     }
 }
 
 /// Asks the API server, once per generation and with quorum, which revision is the newest. A mirror of revisions could
 /// lag behind the DaemonSet's, and an old revision taken for the newest restarts pods that have it already.
-async fn find(context: &Context, target: &Target, before: Option<Box<Current>>) -> Result<Option<Box<Current>>, Error> {
+async fn find(context: &Context, target: &Target, current: &mut Option<Box<Current>>) -> Result<(), Error> {
     let path = apps::ControllerRevision::url_path(&(), Some(&target.namespace));
     let request = Request::new(path).list(&ListParams::default()).map_err(Error::Ask)?;
     let revisions: Revisions = context.client.request(request).await.map_err(Error::Revisions)?;
     let owner = target.uid.to_string();
-    let Some(newest) = controller_revision::newest(&revisions.items, &owner) else { return Ok(None) };
-    let Some(hash) = newest.hash() else { return Ok(None) };
+    let Some(newest) = controller_revision::newest(&revisions.items, &owner) else { return Ok(()) };
+    let Some(hash) = newest.hash() else { return Ok(()) };
     let mine = revisions.items.iter().filter(|revision| revision.daemon_set() == Some(&owner));
     let known: Vec<Name> = mine.filter_map(ControllerRevision::hash).map(Name::from).collect();
-    match before {
-        Some(mut same) if same.object.spec.revision.number == newest.revision => {
-            same.generation = target.generation;
-            same.doubtful_revision = false;
-            same.known = known;
-            Ok(Some(same))
-        }
-        before => begin(context, target, newest, hash, known, before).await.map(Some),
+    if let Some(same) = current.as_mut().filter(|known| known.object.spec.revision.number == newest.revision) {
+        same.generation = target.generation;
+        same.doubtful_revision = false;
+        same.known = known;
+        return Ok(());
     }
+    let before = current.as_ref().map(|current| &current.run);
+    *current = Some(begin(context, target, newest, hash, known, before).await?);
+    Ok(())
 }
 
 async fn begin(
@@ -71,7 +70,7 @@ async fn begin(
     newest: &ControllerRevision,
     hash: &str,
     known: Vec<Name>,
-    before: Option<Box<Current>>,
+    before: Option<&Run>,
 ) -> Result<Box<Current>, Error> {
     let runs = context.rollouts.of(target.uid);
     let number = newest.revision;
@@ -97,8 +96,8 @@ async fn begin(
     let older: Vec<_> = runs.iter().filter(|run| run.spec.revision.number < number).cloned().collect();
     let run = record(&object).unwrap_or_else(|| {
         let last = older.iter().max_by_key(|run| run.spec.revision.number);
-        let superseded = before.map(|before| before.run).or_else(|| record(last?));
-        Run::begin(superseded.as_ref())
+        let recorded = if before.is_none() { last.and_then(|run| record(run)) } else { None };
+        Run::begin(before.or(recorded.as_ref()))
     });
     retire(context, &older, target.history).await?;
     let losses_seen = context.fleet.lock().losses_after(u64::MAX).1;

@@ -1,23 +1,28 @@
 //! Acting only as the leader, and only on what was listed since becoming it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use controller_runtime::lease::LeaderState;
 
 use crate::context::Context;
 
-/// Open while this replica leads and its mirrors are newer than its lease.
+/// Open while this replica leads and its mirrors are newer than its lease. Holds the term, 0 while closed.
 #[derive(Debug, Default)]
-pub(crate) struct Gate(AtomicBool);
+pub(crate) struct Gate(AtomicU64);
 
 impl Gate {
-    pub(crate) fn is_open(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+    /// The term in which this replica acts; `None` while it must not.
+    pub(crate) fn term(&self) -> Option<u64> {
+        Some(self.0.load(Ordering::Acquire)).filter(|term| *term > 0)
     }
 
-    fn set(&self, open: bool) {
-        self.0.store(open, Ordering::Release);
+    fn open(&self, term: u64) {
+        self.0.store(term, Ordering::Release);
+    }
+
+    fn close(&self) {
+        self.0.store(0, Ordering::Release);
     }
 }
 
@@ -27,7 +32,7 @@ pub(crate) async fn follow(context: Arc<Context>) {
     let mut state = context.leadership.subscribe();
     loop {
         let now = state.borrow_and_update().clone();
-        context.gate.set(false);
+        context.gate.close();
         match now {
             LeaderState::Leading { term } => {
                 context.relist();
@@ -41,7 +46,7 @@ pub(crate) async fn follow(context: Arc<Context>) {
                 tracing::info!(term, identity = context.leadership.identity(), "leading");
                 context.runs.clear();
                 context.claims.lock().clear();
-                context.gate.set(true);
+                context.gate.open(term);
                 context.daemon_sets.all().iter().for_each(|object| {
                     context.queue.add(controller_runtime::mirror::Mirrored::uid(&**object));
                 });

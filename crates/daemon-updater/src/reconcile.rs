@@ -56,10 +56,9 @@ impl ReconcileError for Error {
 }
 
 /// Looks at one DaemonSet. Level-triggered: what woke it does not matter.
+#[tracing::instrument(level = "debug", skip_all, fields(daemon_set = %key))]
 pub(crate) async fn reconcile(context: Arc<Context>, key: Uid) -> Result<Requeue, Error> {
-    if !context.gate.is_open() {
-        return Ok(Requeue::Await);
-    }
+    let Some(term) = context.gate.term() else { return Ok(Requeue::Await) };
     let Some(object) = context.daemon_sets.get(key) else {
         context.forget(key);
         return Ok(Requeue::Await);
@@ -80,16 +79,18 @@ pub(crate) async fn reconcile(context: Arc<Context>, key: Uid) -> Result<Requeue
             return Ok(Requeue::Await);
         }
     };
-    let before = context.runs.take(key);
-    let Some(mut current) = begin::current(&context, &target, before).await? else { return Ok(Requeue::Await) };
+    let mut current = context.runs.take(key);
     let ended = advance(&context, &target, &mut current).await;
-    if context.gate.is_open() {
+    // What was remembered in an earlier term is not worth remembering.
+    if let Some(current) = current.filter(|_| context.gate.term() == Some(term)) {
         context.runs.put(key, current);
     }
     ended
 }
 
-async fn advance(context: &Context, target: &Target, current: &mut Current) -> Result<Requeue, Error> {
+async fn advance(context: &Context, target: &Target, current: &mut Option<Box<Current>>) -> Result<Requeue, Error> {
+    begin::current(context, target, current).await?;
+    let Some(current) = current else { return Ok(Requeue::Await) };
     commit::resolve(context, target, current).await;
     let freed = context.take_freed(target.uid);
     let Some(plan) = observe::plan(context, target, current) else { return Ok(Requeue::Await) };

@@ -138,6 +138,40 @@ fn a_crash_looping_release_halts_with_its_slots_and_stays_halted_over_restarts()
 }
 
 #[test]
+fn who_resumes_without_a_fix_takes_the_broken_units_and_meets_the_next_ones() {
+    let mut world = world(30, 10);
+    world.release("r2", Release::Broken);
+    world.run_until(3600, CALM, halted).unwrap();
+    for round in 1..=3 {
+        assert_eq!(world.restarted, 3 * round, "each halt costs three units");
+        world.control.resume_token = format!("halt-{round}");
+        world.tick(CALM);
+        assert!(world.run_until(3600, CALM, halted).is_some());
+        assert_eq!(world.run.halt().unwrap().token, format!("halt-{}", round + 1));
+    }
+}
+
+#[test]
+fn a_settled_node_that_is_deleted_while_exposed_is_lost_to_the_release() {
+    let mut world = world(30, 10);
+    world.release("r2", Release::Good);
+    world.run_until(3600, CALM, completed).unwrap();
+    let exposed = world.run.record(world.now).evidence.lost;
+    let newest = |world: &World| {
+        let at = |i: &usize| world.run.track(world.nodes[*i].uid).unwrap().activation.at;
+        (0..world.nodes.len()).max_by_key(at).unwrap()
+    };
+    world.delete_node(newest(&world));
+    world.tick(CALM);
+    assert_eq!(world.run.record(world.now).evidence.lost, exposed + 1);
+    let next = newest(&world);
+    world.nodes[next].cordoned = true;
+    world.delete_node(next);
+    world.tick(CALM);
+    assert_eq!(world.run.record(world.now).evidence.lost, exposed + 1, "a cordoned one was taken away on purpose");
+}
+
+#[test]
 fn a_new_revision_ends_a_halt_and_takes_over_what_is_under_way() {
     let mut world = world(30, 10);
     world.release("r2", Release::Broken);

@@ -18,9 +18,9 @@ use kube::{
 use std::{path::PathBuf, time::Duration};
 use tower::{BoxError, ServiceBuilder, util::option_layer};
 
-/// Idle connections kept for reuse. A wave of deletes opens more, one each (HTTP/1.1); what a burst needed
-/// is not worth 50 KB of TLS and buffers each for the minutes after it.
-const IDLE_CONNECTIONS: usize = 4;
+/// Idle connections kept for reuse. HTTP/1.1 needs one per call in flight, and a new one costs a TLS handshake, about as
+/// much as the call itself; so callers bound their writes in flight to about this many. Each keeps some 40 KB.
+const IDLE_CONNECTIONS: usize = 16;
 
 /// Idle connections are closed before a load balancer's usual minute would cut them silently.
 const IDLE_FOR: Duration = Duration::from_secs(50);

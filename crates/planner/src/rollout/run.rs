@@ -162,6 +162,12 @@ impl Run {
             self.halt = None;
             self.mark = Mark { failed: self.failed, missing: self.missing, losses: self.evidence.lost };
             self.evidence.restart();
+            // The user takes the broken units as they are: they are down, and must not hold the slots of others for ever.
+            for track in self.tracks.values_mut() {
+                if matches!(track.outcome, Outcome::Failed | Outcome::ReplacementMissing) {
+                    track.outcome = Outcome::PreExisting;
+                }
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! First pass: the state of each unit now. Activations begin, settle or get a verdict here, and nowhere else.
 
+use std::collections::HashSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::run::{Activation, Outcome, Run, Track};
@@ -116,9 +118,14 @@ pub(super) fn assess<'a>(input: &Input<'a>, run: &mut Run, revisit: &mut Revisit
 
 /// Units whose node left the cluster: those under way keep their slot until the brake ends, the others are forgotten.
 fn follow_missing(eyes: &mut Eyes<'_, '_>, run: &mut Run, fleet: &mut Fleet<'_>) {
-    let present: std::collections::HashSet<Uid> = fleet.units.iter().map(|a| a.unit.node.uid).collect();
-    run.tracks.retain(|uid, track| present.contains(uid) || eyes.keeps_slot_while_away(track));
-    for (_, track) in run.tracks.iter().filter(|(uid, _)| !present.contains(uid)) {
+    let present: HashSet<Uid> = fleet.units.iter().map(|a| a.unit.node.uid).collect();
+    let just_lost: HashSet<Uid> = eyes.input.losses.iter().map(|seen| seen.loss.node.uid).collect();
+    run.tracks.retain(|uid, track| {
+        // Its loss is still to be weighed: whether it was exposed stands in the track.
+        present.contains(uid) || eyes.keeps_slot_while_away(track) || just_lost.contains(uid)
+    });
+    let open = |track: &Track| track.outcome == Outcome::Open;
+    for (_, track) in run.tracks.iter().filter(|(uid, track)| !present.contains(uid) && open(track)) {
         let at = fleet.pool(&track.pool);
         for sums in [&mut fleet.pools[at].1, &mut fleet.all] {
             sums.down += 1;

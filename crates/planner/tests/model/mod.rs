@@ -144,6 +144,18 @@ impl World {
         self.changed_at[i] = self.now;
     }
 
+    /// The node is deleted, with all that was on it.
+    pub fn delete_node(&mut self, i: usize) {
+        let node = Arc::new(self.nodes.remove(i));
+        self.pods.remove(i);
+        self.up.remove(i);
+        self.dead.remove(i);
+        self.next_flap.remove(i);
+        self.changed_at.remove(i);
+        self.history.note(node.uid, self.now);
+        self.losses.push(LossSeen { loss: Loss { seq: 0, node, at: self.now }, eligible: true });
+    }
+
     /// One second: machines, kubelets, Kubernetes, then Drover.
     pub fn tick(&mut self, every: u64) -> Plan {
         self.now += SignedDuration::from_secs(1);
