@@ -1,7 +1,9 @@
 //! The command line: one variant of [`Command`] and one line of [`run`] for each.
 
+mod bench;
 mod check;
 mod cluster;
+mod demo;
 mod generate;
 mod test;
 mod timing;
@@ -28,8 +30,25 @@ enum Command {
     /// Runs a real Kubernetes control plane with simulated nodes on this machine.
     #[command(subcommand)]
     Cluster(cluster::ClusterCommand),
+    /// Measures what an upgrade costs, against an ideal client and a null controller.
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
     /// Checks the laws of the workspace, formatting, clippy and that generated files are current.
     Check,
+    /// Shows a DaemonSet being upgraded past offline nodes, in four acts (about 3 min).
+    #[command(disable_help_flag = true)]
+    Demo {
+        /// See `cargo xtask demo --help`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+    /// Starts a cluster with daemon-updater and a DaemonSet, and leaves them running for hands-on use.
+    #[command(disable_help_flag = true)]
+    Dev {
+        /// See `cargo xtask dev --help`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
     /// Checks, builds and tests everything, the suites on real clusters included.
     Test {
         /// Only tests with this in their path, and no checks.
@@ -71,7 +90,10 @@ pub fn run() -> ExitCode {
 fn obey(command: Command) -> Result<()> {
     match command {
         Command::Cluster(command) => block_on(cluster::run(command)),
+        Command::Bench(command) => match bench::run(&command)? {},
         Command::Check => check::run_alone(),
+        Command::Demo { args } => match demo::run("demo", &args)? {},
+        Command::Dev { args } => match demo::run("dev", &args)? {},
         Command::Test { filter } => test::test(filter.as_deref()),
         Command::Soak { name } => test::soak(name.as_deref()),
         Command::Gen { check } => generate::run(check),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cluster::{Cluster, ClusterSpec, Place};
 use crate::paths;
-use crate::supervisor::{Program, Supervisor};
+use crate::supervisor::{Program, Supervisor, leftovers};
 use crate::tools::Tools;
 
 /// Killing five processes and deleting their files takes well under a second; a busy disk longer.
@@ -68,6 +68,8 @@ impl NamedCluster {
         if let Some(found) = Self::find(name)? {
             ensure!(!found.runs(), "cluster {name} is up already; `cargo xtask cluster down --name {name}` ends it");
             ensure!(keep || !found.keep, "cluster {name} has kept data: use it with --keep, or end it by `down`");
+            // What was added may have outlived the control plane's crash.
+            found.end(Signal::SIGINT)?;
             if !found.keep {
                 remove(&dir)?;
             }
@@ -103,6 +105,8 @@ impl NamedCluster {
         found.end(if keep { Signal::SIGINT } else { Signal::SIGTERM })?;
         if !keep {
             remove(&dir_of(name)?)?;
+            // Its data in memory, when its supervisor was killed.
+            leftovers::sweep();
         }
         Ok(Down::Ended)
     }

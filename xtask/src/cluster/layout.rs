@@ -7,6 +7,7 @@ use nix::sys::statvfs::statvfs;
 
 use super::spec::{ClusterSpec, Place};
 use crate::paths;
+use crate::supervisor::leftovers;
 
 /// etcd preallocates two segments of 64 MiB for its log, and a long test may write some hundred more.
 const MEMORY_FOR_ETCD: u64 = 1 << 30;
@@ -34,7 +35,7 @@ impl Layout {
             Place::At(dir) => (dir.clone(), false),
             Place::Kept(dir) => (dir.clone(), true),
         };
-        let memory = Path::new("/dev/shm");
+        let memory = Path::new(leftovers::MEMORY);
         let etcd = if !durable && has_room(memory) { memory.join(format!("{name}-etcd")) } else { root.join("etcd") };
         let mut etcd_socket = root.join("etcd.sock");
         if etcd_socket.as_os_str().len() > LONGEST_SOCKET_PATH {

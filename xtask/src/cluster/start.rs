@@ -29,7 +29,7 @@ pub(super) async fn start(spec: ClusterSpec) -> Result<Cluster> {
     let tools = tokio::task::spawn_blocking(Tools::ready).await??;
     // Not our stderr: a detached cluster must not hold the terminal's pipes open.
     let supervisor = Supervisor::spawn(Stdio::null())?;
-    [std::env::temp_dir().as_path(), Path::new("/dev/shm")].into_iter().for_each(leftovers::sweep);
+    leftovers::sweep();
     let layout = Layout::of(&spec, &leftovers::name(supervisor.pid()?));
     if !layout.durable {
         layout.owned().into_iter().try_for_each(|dir| supervisor.own(dir))?;

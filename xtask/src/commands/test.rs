@@ -16,6 +16,12 @@ use crate::paths;
 const SOAK: &str = "soak";
 const SOAK_VARIABLE: &str = "DROVER_SOAK";
 
+/// The package of the suites on real clusters, as their names begin.
+const REAL_CLUSTER: &str = "tests:";
+
+/// Scenarios of such a suite that run at once: they mostly wait, so more than there are cores.
+const WAITING_TESTS: &str = "12";
+
 /// A test program.
 struct Suite {
     /// Package and target.
@@ -86,10 +92,22 @@ fn soak_parts(name: &str, timings: &mut Timings) -> Result<()> {
 
 /// Builds every program and test, and returns the tests: those of the crates first, then the suites on a real cluster.
 fn build(timings: &mut Timings) -> Result<Vec<Suite>> {
+    timings.part("build: services with seeded bugs", build_seeded)?;
     timings.part("build: services", || cargo(&["build", "--quiet", "--workspace", "--bins"]))?;
     let mut suites = timings.part("build: tests", compile_tests)?;
-    suites.sort_by_key(|suite| (suite.name.starts_with("tests:"), suite.name.clone()));
+    suites.sort_by_key(|suite| (suite.name.starts_with(REAL_CLUSTER), suite.name.clone()));
     Ok(suites)
+}
+
+/// The services once more, each with its feature `seeded-bugs`, as `NAME-seeded`: what the audit-log checker must catch.
+fn build_seeded() -> Result<()> {
+    cargo(&["build", "--quiet", "--workspace", "--bins", "--features", "daemon-updater/seeded-bugs"])?;
+    let built = xtask_binary()?.with_file_name("daemon-updater");
+    let kept = built.with_file_name("daemon-updater-seeded");
+    // Renamed into place: an earlier one may be running.
+    let fresh = kept.with_extension("new");
+    std::fs::copy(&built, &fresh).with_context(|| format!("copying {}", built.display()))?;
+    std::fs::rename(&fresh, &kept).with_context(|| format!("renaming {}", fresh.display()))
 }
 
 fn compile_tests() -> Result<Vec<Suite>> {
@@ -129,6 +147,9 @@ impl Suite {
         let mut command = Command::new(&self.executable);
         command.current_dir(&self.dir).env("CARGO_MANIFEST_DIR", &self.dir);
         command.env("DROVER_XTASK", xtask_binary()?);
+        if self.name.starts_with(REAL_CLUSTER) {
+            command.env("RUST_TEST_THREADS", WAITING_TESTS);
+        }
         Ok(command)
     }
 

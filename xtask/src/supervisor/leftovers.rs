@@ -8,14 +8,22 @@ use super::SERVE_COMMAND;
 
 const PREFIX: &str = "drover-";
 
+/// A file system in memory.
+pub(crate) const MEMORY: &str = "/dev/shm";
+
 /// A new name for a temporary file or directory that the supervisor of this pid owns.
 pub(crate) fn name(supervisor: u32) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     format!("{PREFIX}{supervisor}-{}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Deletes what is named like that in `dir` and whose supervisor is gone.
-pub(crate) fn sweep(dir: &Path) {
+/// Deletes what is named like that where temporary files are, and whose supervisor is gone.
+pub(crate) fn sweep() {
+    sweep_in(&std::env::temp_dir());
+    sweep_in(Path::new(MEMORY));
+}
+
+fn sweep_in(dir: &Path) {
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split_once('-')?.0.parse().ok());
@@ -45,7 +53,7 @@ mod tests {
         for file in [name(u32::MAX).as_str(), "drover-logs-1", "drover", "other-1-1"] {
             fs::write(dir.path().join(file), "").unwrap();
         }
-        sweep(dir.path());
+        sweep_in(dir.path());
         let mut left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();
         assert_eq!(left, ["drover", "drover-logs-1", "other-1-1"]);

@@ -1,0 +1,18 @@
+//! `cargo xtask demo` and `cargo xtask dev`: they are in the `tests` crate, which depends on this one, as a program.
+
+use std::convert::Infallible;
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use super::check::cargo;
+
+/// Builds daemon-updater and the demo, and becomes the demo: the terminal, its signals and the exit code are its own.
+pub(super) fn run(command: &str, args: &[OsString]) -> Result<Infallible> {
+    cargo(&["build", "--quiet", "--package=daemon-updater", "--package=tests", "--bin=daemon-updater", "--bin=demo"])?;
+    let demo = std::env::current_exe().context("finding this program")?.with_file_name("demo");
+    let error = Command::new(&demo).arg(command).args(args).exec();
+    Err(error).with_context(|| format!("starting {}", demo.display()))
+}
