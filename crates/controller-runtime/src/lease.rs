@@ -21,7 +21,7 @@
 //! expires by comparing wall clocks of two machines; it does not tell when a renewal was sent, which the deadline must
 //! count from; and a follower sleeps until expiry, so that a released Lease stays unused for seconds.
 //!
-//! Needs on `leases` (coordination.k8s.io): create, and get, list, watch, patch on the one name.
+//! Needs on `leases` (coordination.k8s.io): create, and list, watch, patch on the one name.
 
 mod claim;
 mod elect;

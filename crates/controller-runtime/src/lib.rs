@@ -7,6 +7,7 @@
 //! Invariant: nothing here decides. Decisions are the planner's; this crate carries them out or says why not.
 
 pub mod backoff;
+mod causes;
 pub mod client;
 pub mod events;
 pub mod fleet;

@@ -1,6 +1,7 @@
 //! Second step: the run of the DaemonSet's newest revision. Found, continued, or begun.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use api::controller_revision::{self, ControllerRevision};
 use api::fleet_rollout::{FleetRollout, Phase, Revision, TargetRef};
@@ -17,6 +18,9 @@ use crate::admit::Target;
 use crate::context::{Context, Current, Places};
 use crate::reconcile::Error;
 
+/// How soon revisions are asked for again when a pod has one that is not known.
+pub(crate) const ASK_AGAIN: Duration = Duration::from_secs(5);
+
 #[derive(Deserialize)]
 struct Revisions {
     items: Vec<ControllerRevision>,
@@ -30,7 +34,7 @@ pub(crate) async fn current(
     current: &mut Option<Box<Current>>,
 ) -> Result<(), Error> {
     match current {
-        Some(known) if known.generation == target.generation && !known.doubtful_revision => {
+        Some(known) if known.generation == target.generation && !asks_again(known) => {
             if let Some(newer) = context.rollouts.get(uid(&known.object)) {
                 known.object = newer;
             }
@@ -40,6 +44,12 @@ pub(crate) async fn current(
         _ if !target.observed => Ok(()),
         current => find(context, target, current).await,
     }
+}
+
+/// A pod of an unknown revision is most often one of a template that is newer than our view of the DaemonSet, whose event
+/// is on its way. One that stays unknown (an edited label) must not cost a list for each look.
+fn asks_again(known: &Current) -> bool {
+    known.doubtful_revision && known.known_at.elapsed() >= ASK_AGAIN
 }
 
 /// Asks the API server, once per generation and with quorum, which revision is the newest. A mirror of revisions could
@@ -57,6 +67,7 @@ async fn find(context: &Context, target: &Target, current: &mut Option<Box<Curre
         same.generation = target.generation;
         same.doubtful_revision = false;
         same.known = known;
+        same.known_at = Instant::now();
         return Ok(());
     }
     let before = current.as_ref().map(|current| &current.run);
@@ -108,6 +119,7 @@ async fn begin(
         generation: target.generation,
         revision: hash.into(),
         known,
+        known_at: Instant::now(),
         doubtful_revision: false,
         losses_seen,
         places: Places::default(),

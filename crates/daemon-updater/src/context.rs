@@ -69,7 +69,9 @@ pub(crate) struct Current {
     pub(crate) revision: Name,
     /// All revisions of the DaemonSet.
     pub(crate) known: Vec<Name>,
-    /// A pod of a revision that is not known was seen: look again.
+    /// When they were asked for.
+    pub(crate) known_at: Instant,
+    /// A pod of a revision that is not known was seen: ask again.
     pub(crate) doubtful_revision: bool,
     /// The newest loss that the run has looked at.
     pub(crate) losses_seen: u64,

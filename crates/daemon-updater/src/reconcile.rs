@@ -99,6 +99,7 @@ async fn advance(context: &Context, target: &Target, current: &mut Option<Box<Cu
     let revisit = plan.revisit.map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
     let doubts = (!current.doubts.is_empty()).then_some(DOUBT_AGAIN);
     let moved = done.moved.then_some(Duration::ZERO);
-    let next = [revisit, status_due, doubts, moved].into_iter().flatten().min();
+    let revision = current.doubtful_revision.then_some(begin::ASK_AGAIN);
+    let next = [revisit, status_due, doubts, moved, revision].into_iter().flatten().min();
     Ok(next.map_or(Requeue::Await, Requeue::After))
 }

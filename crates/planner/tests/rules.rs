@@ -4,7 +4,7 @@ mod model;
 
 use jiff::SignedDuration;
 use model::{Release, Rng, World, completed, halted};
-use planner::fleet::Link;
+use planner::fleet::{Link, Readiness};
 use planner::rollout::{DesiredState, HaltReason, News, Outcome, Run, RunPhase};
 use planner::strategy::{Amount, SlowStart, Strategy};
 
@@ -185,6 +185,40 @@ fn a_new_revision_ends_a_halt_and_takes_over_what_is_under_way() {
     );
     assert!(world.run_until(3600, CALM, completed).is_some());
     assert!(world.pods.iter().all(|pods| &*pods[0].revision == "r3"));
+}
+
+#[test]
+fn units_that_are_only_unsettled_when_superseded_can_fail_and_hold_their_slots() {
+    let mut world = world(30, 10);
+    world.release("r2", Release::Good);
+    world.run_until(20, CALM, |_, _| false);
+    assert_eq!(world.restarted, 3, "three are Ready at r2, and not settled");
+    world.release("r3", Release::Broken);
+    let plan = world.tick(CALM);
+    assert!(plan.steps.iter().all(|step| !step.was_down), "they were well: {:?}", plan.steps);
+    world.run_until(3600, CALM, halted).unwrap();
+    let broken = world.pods.iter().filter(|pods| &*pods[0].revision == "r3").count();
+    assert_eq!((broken, world.restarted), (3, 6), "never more than three are down");
+    assert_eq!(world.run.halt().unwrap().reason, HaltReason::Failures);
+}
+
+#[test]
+fn the_first_pods_of_a_daemon_set_hold_no_slots() {
+    let mut world = world(30, 10);
+    let young = world.now;
+    for pods in &mut world.pods {
+        pods[0].created = young;
+        pods[0].ready = Some(Readiness { since: young, at_first_sight: false });
+    }
+    world.number = 0;
+    world.run = Run::begin(None);
+    world.release("r1", Release::Good);
+    let plan = world.tick(CALM);
+    assert_eq!((plan.report.counts.settled, plan.report.counts.down), (0, 0));
+    (0..6).for_each(|i| world.set_up(i, false));
+    world.run_until(50, CALM, |_, _| false);
+    world.release("r2", Release::Good);
+    assert_eq!(world.tick(CALM).steps.len(), 3, "the offline ones were never restarted by anybody");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The one disruptive write of the DaemonSet path, as slim as it can be.
 
 use super::deadline::TimedOut;
+use crate::causes::Causes;
 use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use kube::client::{Body, Client};
@@ -120,7 +121,7 @@ fn unknown(error: &kube::Error) -> WriteError {
         kube::Error::Service(source) => source.is::<TimedOut>(),
         _ => false,
     };
-    WriteError::Unknown { reason: error.to_string(), timed_out }
+    WriteError::Unknown { reason: Causes(error).to_string(), timed_out }
 }
 
 async fn drained(body: Body, deleted: Deleted) -> Result<Deleted, WriteError> {

@@ -1,7 +1,7 @@
 //! Writes one Event.
 
 use super::series::{Draft, Written};
-use crate::client::drain;
+use crate::{causes::Causes, client::drain};
 use http::{Request, StatusCode, header};
 use jiff::Timestamp;
 use kube::client::{Body, Client};
@@ -22,7 +22,7 @@ impl Store {
             Ok(response) => response,
             Err(error) => {
                 tracing::debug!(
-                    error = &error as &dyn std::error::Error,
+                    error = %Causes(&error),
                     event = draft.event,
                     "an event was not written"
                 );

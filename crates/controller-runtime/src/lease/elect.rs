@@ -10,6 +10,7 @@ use super::{
     store::{Store, StoreError, collection},
     view::LeaseView,
 };
+use crate::causes::Causes;
 use crate::watch::{ResourceVersion, Watch, WatchMetrics, WatchTarget};
 use kube::Client;
 use reign::Ended;
@@ -80,7 +81,7 @@ impl LeaseElection {
                     match self.take(view.seen.as_ref(), handover).await {
                         Ok(won) => return won,
                         Err(error) => {
-                            tracing::warn!(error = &error as &dyn std::error::Error, "the lease was not taken");
+                            tracing::warn!(error = %Causes(&error), "the lease was not taken");
                             // Either the watch is about to tell of a change, or the server is in trouble.
                             pause = Instant::now() + self.retry();
                             Some(pause)
@@ -124,10 +125,17 @@ impl LeaseElection {
             tracing::warn!("a write does not end: the lease is left to expire");
             return;
         }
-        match self.store.release(held).await {
+        let mut released = self.store.release(held).await;
+        // Somebody may have edited its labels since we renewed it.
+        if matches!(released, Err(StoreError::Changed))
+            && let Some(held) = self.still_ours().await
+        {
+            released = self.store.release(held).await;
+        }
+        match released {
             Ok(_) => tracing::info!("the lease is released"),
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the lease is not released and will expire");
+                tracing::warn!(error = %Causes(&error), "the lease is not released and will expire");
             }
         }
     }

@@ -5,6 +5,7 @@ use crate::watch::ResourceVersion;
 use http::{Request, header};
 use jiff::Timestamp;
 use kube::Client;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 /// The collection of Leases in a namespace.
@@ -17,6 +18,11 @@ pub(super) struct Store {
     pub(super) client: Client,
     pub(super) settings: LeaseSettings,
     pub(super) identity: String,
+}
+
+#[derive(Deserialize)]
+struct LeaseList {
+    items: Vec<LeaseRecord>,
 }
 
 /// Why a request failed.
@@ -80,9 +86,12 @@ impl Store {
         self.patch(held, json!({"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": micro_time()})).await
     }
 
-    /// Looks at it, consistently.
-    pub(super) async fn get(&self) -> Result<LeaseRecord, StoreError> {
-        self.send(Request::get(self.path()), Vec::new()).await
+    /// Looks at it with quorum; none when there is none. By a list, because that is what the watch has the right for.
+    pub(super) async fn look(&self) -> Result<Option<LeaseRecord>, StoreError> {
+        let name = &self.settings.name;
+        let uri = format!("{}?fieldSelector=metadata.name%3D{name}", collection(&self.settings.namespace));
+        let list: LeaseList = self.send(Request::get(uri), Vec::new()).await?;
+        Ok(list.items.into_iter().next())
     }
 
     /// A merge patch leaves alone what others wrote; the version makes it fail if anybody wrote since.
@@ -96,7 +105,7 @@ impl Store {
         format!("{}/{}", collection(&self.settings.namespace), self.settings.name)
     }
 
-    async fn send(&self, request: http::request::Builder, body: Vec<u8>) -> Result<LeaseRecord, StoreError> {
+    async fn send<T: DeserializeOwned>(&self, request: http::request::Builder, body: Vec<u8>) -> Result<T, StoreError> {
         let request = request.body(body).map_err(StoreError::Unaskable)?;
         self.client.request(request).await.map_err(|error| match &error {
             kube::Error::Api(status) if matches!(status.code, 404 | 409) => StoreError::Changed,

@@ -1,6 +1,7 @@
 //! The loop that runs keys.
 
 use super::{Disposition, Queue, ReconcileError, Requeue, agenda::Next, metrics::Ended};
+use crate::causes::Causes;
 use futures::FutureExt;
 use std::{fmt::Display, future::Future, panic::AssertUnwindSafe};
 use tokio::{
@@ -102,7 +103,7 @@ fn judge<K: Display, E: ReconcileError>(key: &K, result: Result<Requeue, E>) -> 
         Err(error) => error,
     };
     let kind = error.kind();
-    let reason = Chain(&error);
+    let reason = Causes(&error);
     match error.disposition() {
         Disposition::Backoff => {
             tracing::warn!(%key, kind, error = %reason, "reconcile failed, trying again");
@@ -122,21 +123,6 @@ fn judge<K: Display, E: ReconcileError>(key: &K, result: Result<Requeue, E>) -> 
 fn panicked<K: Display>(key: &K) -> (Next, Ended) {
     tracing::error!(%key, "reconcile panicked, trying again");
     (Next::Backoff, Ended { outcome: "panicked", error: "panic" })
-}
-
-/// An error with its causes, in one line.
-struct Chain<'a>(&'a dyn std::error::Error);
-
-impl Display for Chain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(cause) = source {
-            write!(f, ": {cause}")?;
-            source = cause.source();
-        }
-        Ok(())
-    }
 }
 
 async fn until(due: Option<Instant>) {

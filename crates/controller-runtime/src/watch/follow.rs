@@ -8,7 +8,7 @@ use super::{
     pages::Page,
     source::{Refusal, Source},
 };
-use crate::backoff::Backoff;
+use crate::{backoff::Backoff, causes::Causes};
 use bytes::Bytes;
 use http_body::Body as _;
 use kube::{Client, client::Body};
@@ -242,8 +242,7 @@ impl<T: DeserializeOwned + Versioned + Send + Unpin + 'static> Watch<T> {
         if matches!(reason, WatchError::Ended) {
             tracing::debug!(path = self.target.path(), "watch ended by the server");
         } else {
-            let source = std::error::Error::source(&reason).map(tracing::field::display);
-            tracing::warn!(path = self.target.path(), error = %reason, source, ?retry_in, "watch interrupted");
+            tracing::warn!(path = self.target.path(), error = %Causes(&reason), ?retry_in, "watch interrupted");
         }
         self.counters.interrupted(reason.kind());
         self.cutter.forget();

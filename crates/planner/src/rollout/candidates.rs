@@ -50,13 +50,14 @@ pub(super) fn choose(input: &Input<'_>, fleet: &Fleet<'_>, run: &Run, revisit: &
                     choice.holds.push((at, hold.clone()));
                     continue;
                 }
-                let was_down = assessed.inherited || !assessed.ready;
+                let was_down = !assessed.ready;
                 let rank = rank(&input.target.revision, assessed.unit.node.uid);
                 candidates.push(Candidate { at, pod, was_down, rank });
             }
         }
     }
-    candidates.sort_unstable_by_key(|c| (!c.was_down, c.rank));
+    // Broken ones first, then those that hold a slot already: neither adds to the disruption.
+    candidates.sort_unstable_by_key(|c| (!c.was_down, !fleet.units[c.at].down, c.rank));
     start(input, fleet, run, &candidates, &mut choice);
     choice.holds.sort_unstable_by_key(|(at, _)| *at);
     choice

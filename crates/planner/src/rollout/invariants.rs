@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use super::{DesiredState, Input, Outcome, Plan, Unit};
+use super::{DesiredState, Input, Outcome, Plan, Track, Unit};
 use crate::fleet::{Pod, Uid};
 use crate::strategy::SlowStart;
 
@@ -28,7 +28,7 @@ pub fn starts_within_budget(input: &Input<'_>, plan: &Plan) -> Result<(), Broken
     let reachable = eligible().filter(|unit| is_reachable(input, unit)).count();
     let allowed = input.strategy.max_unavailable.allowed(count(reachable)) as usize;
     let present: HashSet<Uid> = eligible().map(|unit| unit.node.uid).collect();
-    let open = |uid: Uid| plan.run.track(uid).is_some_and(|track| track.outcome == Outcome::Open);
+    let open = |uid: Uid| plan.run.track(uid).is_some_and(Track::is_under_way);
     let known_broken = |uid: Uid| plan.run.track(uid).is_some_and(|track| track.outcome == Outcome::PreExisting);
     let is_down = |unit: &&Unit<'_>| {
         let available = live(unit).is_some_and(|pod| is_available(input, pod));

@@ -102,7 +102,7 @@ impl Record {
     pub(super) fn of(run: &Run, now: Timestamp) -> Self {
         let lasting = |track: &Track| match track.outcome {
             Outcome::Settled => false,
-            Outcome::Open => track.activation.controlled || track.activation.counted,
+            Outcome::Open => track.is_under_way() && (track.activation.controlled || track.activation.counted),
             Outcome::Failed | Outcome::Lost | Outcome::ReplacementMissing | Outcome::PreExisting => true,
         };
         let mut flights: Vec<_> =
@@ -174,6 +174,7 @@ impl Flight {
                 was_down: self.was_down,
                 controlled: !self.uncontrolled,
                 inherited: self.inherited,
+                adopted: false,
                 first_ready: self.first_ready,
                 absent: None,
                 left: self.left,

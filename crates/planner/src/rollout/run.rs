@@ -63,6 +63,9 @@ pub struct Activation {
     pub controlled: bool,
     /// It was under way when a newer revision superseded the one it was started for.
     pub inherited: bool,
+    /// Nobody's restart: it had the revision before the run began, or the DaemonSet never had another. It is watched until
+    /// it settles, and holds no slot.
+    pub adopted: bool,
     /// When it first was Ready at the revision.
     pub first_ready: Option<Timestamp>,
     /// Since when its node has neither an old nor a new pod while being Ready.
@@ -94,13 +97,12 @@ impl Run {
     /// The memory of a new run. `superseded` is the run it takes over from: its units without outcome are inherited, with
     /// their slots.
     pub fn begin(superseded: Option<&Run>) -> Self {
-        let open = |track: &&Track| track.outcome == Outcome::Open;
         let inherit = |track: &Track| Track {
             activation: Activation { inherited: true, counted: true, ..track.activation.clone() },
             ..track.clone()
         };
         let tracks = superseded
-            .map(|old| old.tracks.iter().filter(|(_, t)| open(t)).map(|(uid, t)| (*uid, inherit(t))).collect())
+            .map(|old| old.tracks.iter().filter(|(_, t)| t.is_under_way()).map(|(uid, t)| (*uid, inherit(t))).collect())
             .unwrap_or_default();
         Self { tracks, fresh: true, ..Self::default() }
     }
@@ -122,6 +124,7 @@ impl Run {
             was_down: step.was_down,
             controlled: true,
             inherited: false,
+            adopted: false,
             first_ready: None,
             absent: None,
             left: None,
@@ -138,7 +141,7 @@ impl Run {
 
     /// The nodes on which a restart of this run has no outcome yet: no other DaemonSet may restart there (rule 8).
     pub fn open_nodes(&self) -> impl Iterator<Item = Uid> + '_ {
-        self.tracks.iter().filter(|(_, track)| track.outcome == Outcome::Open).map(|(uid, _)| *uid)
+        self.tracks.iter().filter(|(_, track)| track.is_under_way()).map(|(uid, _)| *uid)
     }
 
     /// What the run remembers of a node.
@@ -173,9 +176,15 @@ impl Run {
 }
 
 impl Track {
+    /// Whether a restart is under way: it holds a slot.
+    pub fn is_under_way(&self) -> bool {
+        self.outcome == Outcome::Open && !self.activation.adopted
+    }
+
     /// Whether the loss of this unit's node at `at` may be the release's doing: from activation until `exposure` after it
     /// was first Ready.
     pub(super) fn is_exposed(&self, at: Timestamp, exposure: jiff::SignedDuration) -> bool {
-        !self.activation.inherited && self.activation.first_ready.is_none_or(|ready| at < ready + exposure)
+        let Activation { inherited, adopted, .. } = self.activation;
+        !inherited && !adopted && self.activation.first_ready.is_none_or(|ready| at < ready + exposure)
     }
 }

@@ -35,7 +35,9 @@ pub(super) struct Assessed<'a> {
     /// See rollouts.md, "Down".
     pub(super) down: bool,
     pub(super) outcome: Option<Outcome>,
-    /// It was started for a revision that is superseded, and has no outcome.
+    /// A restart of it is under way.
+    pub(super) under_way: bool,
+    /// That restart was for a revision that is superseded.
     pub(super) inherited: bool,
 }
 
@@ -124,8 +126,7 @@ fn follow_missing(eyes: &mut Eyes<'_, '_>, run: &mut Run, fleet: &mut Fleet<'_>)
         // Its loss is still to be weighed: whether it was exposed stands in the track.
         present.contains(uid) || eyes.keeps_slot_while_away(track) || just_lost.contains(uid)
     });
-    let open = |track: &Track| track.outcome == Outcome::Open;
-    for (_, track) in run.tracks.iter().filter(|(uid, track)| !present.contains(uid) && open(track)) {
+    for (_, track) in run.tracks.iter().filter(|(uid, track)| !present.contains(uid) && track.is_under_way()) {
         let at = fleet.pool(&track.pool);
         for sums in [&mut fleet.pools[at].1, &mut fleet.all] {
             sums.down += 1;
@@ -152,11 +153,13 @@ impl Eyes<'_, '_> {
         }
         let complete = self.recorded_at.is_some_and(|recorded| pod.created <= recorded);
         let had_settled = self.fresh && pod.ready.is_some() && (complete || pod.created + self.settle() <= *now);
+        let adopted = target.first || (self.fresh && self.recorded_at.is_none());
         let activation = Activation {
             at: *now,
-            was_down: false,
+            was_down: adopted && pod.ready.is_none(),
             controlled: self.fresh || target.first,
             inherited: false,
+            adopted,
             first_ready: had_settled.then_some(pod.created),
             absent: None,
             left: None,
@@ -241,7 +244,7 @@ impl Eyes<'_, '_> {
 
     fn keeps_slot_while_away(&mut self, track: &mut Track) -> bool {
         let left = *track.activation.left.get_or_insert(self.input.now);
-        track.outcome == Outcome::Open && !self.revisit.due(left + self.input.timing.brake)
+        track.is_under_way() && !self.revisit.due(left + self.input.timing.brake)
     }
 
     fn describe<'b>(
@@ -265,18 +268,16 @@ impl Eyes<'_, '_> {
                 .ready_since()
                 .is_some_and(|since| self.revisit.due(since + self.input.timing.reachable_after));
         let available = live.is_some_and(|pod| self.is_available(pod));
+        let under_way = track.is_some_and(Track::is_under_way);
         Assessed {
             unit,
             pool,
             stage,
             ready: live.is_some_and(|pod| pod.ready.is_some()),
             reachable,
-            down: match outcome {
-                Some(Outcome::Open) => true,
-                Some(Outcome::PreExisting) => false,
-                _ => reachable && !available,
-            },
+            down: under_way || (reachable && !available && outcome != Some(Outcome::PreExisting)),
             outcome,
+            under_way,
             inherited: track.is_some_and(|track| track.activation.inherited),
         }
     }
@@ -307,7 +308,7 @@ impl Fleet<'_> {
 
     fn count(&mut self, unit: &Assessed<'_>, track: Option<&Track>) {
         let done = unit.outcome.is_some_and(Outcome::is_done);
-        let unsettled = unit.outcome == Some(Outcome::Open) && !unit.inherited;
+        let unsettled = unit.under_way && !unit.inherited;
         let was_down = track.is_some_and(|track| track.activation.was_down);
         for sums in [&mut self.pools[unit.pool].1, &mut self.all] {
             sums.eligible += 1;

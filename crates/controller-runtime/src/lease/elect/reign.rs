@@ -2,6 +2,7 @@
 
 use super::{LeaseElection, Won};
 use crate::{
+    causes::Causes,
     lease::{leadership::Tenure, store::StoreError},
     watch::ResourceVersion,
 };
@@ -78,7 +79,7 @@ impl LeaseElection {
             }
             Err(error) => {
                 self.metrics.failed_renewals.inc();
-                tracing::warn!(error = &error as &dyn std::error::Error, "the lease was not renewed");
+                tracing::warn!(error = %Causes(&error), "the lease was not renewed");
                 reign.next = Instant::now() + self.retry();
                 if matches!(error, StoreError::Changed) {
                     reign.held = self.still_ours().await.ok_or(Ended::Lost)?;
@@ -99,9 +100,9 @@ impl LeaseElection {
 
     /// The Lease's version, if it changed and we still hold it: a renewal's answer was lost, or somebody edited its
     /// labels. Only we write our identity, so nobody else has held it meanwhile.
-    async fn still_ours(&self) -> Option<ResourceVersion> {
-        let looked = timeout(self.store.settings.renew_every, self.store.get()).await.ok()?;
-        let record = looked.ok().filter(|record| record.holder() == Some(&self.store.identity))?;
+    pub(super) async fn still_ours(&self) -> Option<ResourceVersion> {
+        let looked = timeout(self.store.settings.renew_every, self.store.look()).await.ok()?;
+        let record = looked.ok()?.filter(|record| record.holder() == Some(&self.store.identity))?;
         Some(record.metadata.resource_version)
     }
 

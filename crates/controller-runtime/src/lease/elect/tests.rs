@@ -53,7 +53,7 @@ impl Api {
         let patch = || serde_json::from_slice::<Value>(body).unwrap();
         match *method {
             Method::GET if query.contains("watch=true") => self.watch(query),
-            Method::GET => self.lease.as_ref().map_or_else(|| status(404), |lease| whole(lease.to_string())),
+            Method::GET => whole(json!({"items": self.lease.as_slice()}).to_string()),
             Method::POST if self.lease.is_some() => status(409),
             Method::POST => self.write(patch(), "ADDED"),
             Method::PATCH => {
@@ -77,6 +77,12 @@ impl Api {
         self.tell(kind, &lease);
         self.lease = Some(lease.clone());
         whole(lease.to_string())
+    }
+
+    fn label(&mut self, value: &str) {
+        let mut lease = self.lease.clone().unwrap();
+        lease["metadata"]["labels"] = json!({"seen": value});
+        self.write(lease, "MODIFIED");
     }
 
     fn delete(&mut self) {
@@ -212,6 +218,16 @@ async fn a_released_lease_is_taken_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_edited_lease_is_released_too() {
+    let (server, a, b) = pair().await;
+    server.lock().label("again");
+    let began = Instant::now();
+    a.stop.cancel();
+    b.leads().await;
+    assert!(began.elapsed() < Duration::from_millis(50), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lease_is_not_released_before_the_last_write_has_ended() {
     let (server, a, b) = pair().await;
     let permit = a.leadership.permit().unwrap();
@@ -278,12 +294,7 @@ async fn a_lost_answer_to_a_renewal_costs_nothing() {
 async fn an_edit_of_the_lease_by_others_costs_nothing() {
     let (server, a, b) = pair().await;
     let term = a.leads().await;
-    {
-        let mut api = server.lock();
-        let mut lease = api.lease.clone().unwrap();
-        lease["metadata"]["labels"] = json!({"seen": "yes"});
-        api.write(lease, "MODIFIED");
-    }
+    server.lock().label("yes");
     for _ in 0..30 {
         seconds(1).await;
         assert_eq!(a.leadership.permit().unwrap().term(), term);
