@@ -59,11 +59,13 @@ impl Fleet {
     }
 
     /// Starts both watches over with a consistent full list: a new leader's, before it acts. From now on and until that is
-    /// complete the mirror is not [listed](State::is_listed).
+    /// complete the mirror is not [listed](State::is_listed). Overlays are forgotten: a consistent list shows what became of the
+    /// writes of an earlier term.
     pub fn relist(&self) {
         let mut state = self.lock();
         state.nodes.sight.listing = true;
         state.pods.sight.listing = true;
+        state.pods.forget_overlays();
         self.relist.notify_one();
     }
 

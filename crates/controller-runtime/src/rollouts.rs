@@ -7,8 +7,8 @@ use api::fleet_rollout::{
 use api::names::{self, condition};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, OwnerReference, Time};
-use kube::api::{Api, DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions};
-use kube::{Client, ResourceExt};
+use kube::api::{Api, DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions, Request};
+use kube::{Client, Resource, ResourceExt};
 use planner::fleet::Uid;
 use planner::rollout::{Report, Run, RunPhase};
 use serde_json::json;
@@ -167,10 +167,12 @@ pub fn says_the_same(a: &FleetRolloutStatus, b: &FleetRolloutStatus) -> bool {
     records && without(a) == without(b)
 }
 
+/// The answer is the whole object once more: it is not decoded, the watch will tell.
 async fn write_status(client: &Client, run: &FleetRollout, body: serde_json::Value) -> Result<(), kube::Error> {
-    let api: Api<FleetRollout> = Api::namespaced(client.clone(), &run.namespace().unwrap_or_default());
+    let path = FleetRollout::url_path(&(), run.namespace().as_deref());
     let params = PatchParams::apply(names::DAEMON_UPDATER).force();
-    api.patch_status(&run.name_any(), &params, &Patch::Apply(body)).await.map(drop)
+    let request = Request::new(path).patch_subresource("status", &run.name_any(), &params, &Patch::Apply(body));
+    client.request_text(request.map_err(kube::Error::BuildRequest)?).await.map(drop)
 }
 
 fn attention(report: &Report) -> Vec<Attention> {

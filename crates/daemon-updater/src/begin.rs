@@ -16,6 +16,7 @@ use serde::Deserialize;
 
 use crate::admit::Target;
 use crate::context::{Context, Current, Places};
+use crate::letters::Letters;
 use crate::reconcile::Error;
 
 /// How soon revisions are asked for again when a pod has one that is not known.
@@ -125,7 +126,9 @@ async fn begin(
         places: Places::default(),
         doubts: Vec::new(),
         refused: None,
-        published_at: None,
+        publishing: false,
+        looked_at: None,
+        letters: Letters::default(),
         report: None,
     }))
 }

@@ -1,10 +1,15 @@
 //! Fourth step: carry out the plan. No decisions, only fences: the lease's permit, the pod's UID, and what became of it.
+//!
+//! Deletes run beside the reconcile, so that a slow answer delays no other slot. Each counts as accepted from the moment it
+//! is started; one that ends otherwise leaves a letter, which the next look at the DaemonSet reads first.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use api::names::{self, reason};
 use controller_runtime::client::{Deleted, WriteError, delete_pod};
+use controller_runtime::events::{Note, Severity, Tally};
 use controller_runtime::lease::NotLeading;
-use futures::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::Api;
@@ -12,24 +17,17 @@ use planner::rollout::Restart;
 
 use crate::admit::Target;
 use crate::context::{Context, Current, Ended};
+use crate::letters::Letter;
+use crate::publish::subject;
 
 /// How long starts wait after a refusal that names no time of its own.
 const AFTER_REFUSAL: Duration = Duration::from_secs(5);
 
-/// What became of the steps.
-#[derive(Debug, Default)]
-pub(crate) struct Done {
-    /// Pods whose delete was accepted, or may have been.
-    pub(crate) deleted: Vec<Restart>,
-    /// Pods whose delete was refused, with the API server's words.
-    pub(crate) refused: Vec<(Restart, String)>,
-    /// The world moved: look again at once.
-    pub(crate) moved: bool,
-}
-
+/// How a delete ended.
 #[derive(Debug)]
 pub(crate) enum Fate {
     Accepted,
+    /// Nobody knows: it counts as accepted until a quorum read tells.
     Doubtful,
     /// The pod was gone, or another had its name.
     Moved,
@@ -37,49 +35,67 @@ pub(crate) enum Fate {
     NotLeading(NotLeading),
 }
 
-/// Deletes the pods of all steps, several at once.
-pub(crate) async fn commit(
-    context: &Context,
+/// Starts the deletes of all steps.
+pub(crate) fn commit(
+    context: &Arc<Context>,
     target: &Target,
     current: &mut Current,
     steps: Vec<Restart>,
     freed: Option<Instant>,
-) -> Done {
-    let mut done = Done::default();
-    // From here on no plan sees these pods as they were.
-    steps.iter().for_each(|step| context.fleet.overlay_delete(target.uid, &step.node, step.pod_uid));
+) {
     if let Some(freed) = freed.filter(|_| !steps.is_empty()) {
         context.metrics.slot_to_delete.observe(freed.elapsed().as_secs_f64());
     }
-    let delete = |step: Restart| async move {
-        let fate = delete(context, &target.namespace, &step).await;
-        (step, fate)
+    let now = Timestamp::now();
+    for step in steps {
+        // From here on no plan sees this pod as it was.
+        context.fleet.overlay_delete(target.uid, &step.node, step.pod_uid);
+        current.run.activate(&step, now);
+        let (context, letters, daemon_set) = (context.clone(), current.letters.clone(), target.uid);
+        let about = subject(&target.namespace, &target.name, daemon_set);
+        let namespace = target.namespace.clone();
+        tokio::spawn(async move {
+            let fate = delete(&context, &namespace, &step).await;
+            context.metrics.deletes.get_or_create(&Ended { outcome: fate.word() }).inc();
+            match &fate {
+                Fate::Accepted | Fate::Doubtful => {
+                    let note = Note::Item { item: step.pod.to_string(), say: deleted };
+                    context.events.record(&about, Severity::Normal, reason::SUCCESSFUL_DELETE, note);
+                }
+                Fate::Refused(why, _) => {
+                    let note = Note::Said(names::error_deleting(why));
+                    context.events.record(&about, Severity::Warning, reason::FAILED_DELETE, note);
+                }
+                Fate::Moved | Fate::NotLeading(_) => {}
+            }
+            if !matches!(fate, Fate::Accepted) {
+                letters.leave(Letter::Delete(step, fate));
+                context.queue.add(daemon_set);
+            }
+        });
+    }
+}
+
+/// Reads what became of a delete that was not simply accepted.
+pub(crate) fn receive(context: &Context, target: &Target, current: &mut Current, step: Restart, fate: Fate) {
+    let take_back = |current: &mut Current| {
+        context.fleet.lift_overlay(target.uid, &step.node, step.pod_uid);
+        current.run.retract(step.node_uid);
     };
-    let mut fates = stream::iter(steps).map(delete).buffer_unordered(usize::from(context.config.kube.deletes_at_once));
-    while let Some((step, fate)) = fates.next().await {
-        context.metrics.deletes.get_or_create(&Ended { outcome: fate.word() }).inc();
-        if matches!(fate, Fate::Accepted | Fate::Doubtful) {
-            current.run.activate(&step, Timestamp::now());
-        } else {
-            context.fleet.lift_overlay(target.uid, &step.node, step.pod_uid);
+    match fate {
+        Fate::Accepted => {}
+        Fate::Doubtful => current.doubts.push(step),
+        Fate::Moved => take_back(current),
+        Fate::Refused(why, retry_after) => {
+            let wait = SignedDuration::try_from(retry_after.unwrap_or(AFTER_REFUSAL)).unwrap_or(SignedDuration::MAX);
+            take_back(current);
+            current.refused = Some((why, Timestamp::now() + wait));
         }
-        match fate {
-            Fate::Accepted => done.deleted.push(step),
-            Fate::Doubtful => {
-                current.doubts.push(step.clone());
-                done.deleted.push(step);
-            }
-            Fate::Moved => done.moved = true,
-            Fate::Refused(why, retry_after) => {
-                let wait =
-                    SignedDuration::try_from(retry_after.unwrap_or(AFTER_REFUSAL)).unwrap_or(SignedDuration::MAX);
-                current.refused = Some((why.clone(), Timestamp::now() + wait));
-                done.refused.push((step, why));
-            }
-            Fate::NotLeading(reason) => tracing::info!(%reason, pod = %step.pod, "not deleted"),
+        Fate::NotLeading(reason) => {
+            tracing::info!(%reason, pod = %step.pod, "not deleted");
+            take_back(current);
         }
     }
-    done
 }
 
 /// Finds out, by quorum reads, what became of deletes without an answer. Those that cannot be read stay in doubt, and so
@@ -107,6 +123,8 @@ pub(crate) async fn resolve(context: &Context, target: &Target, current: &mut Cu
 }
 
 async fn delete(context: &Context, namespace: &str, step: &Restart) -> Fate {
+    // Never closed.
+    let _turn = context.deletes.acquire().await;
     let _permit = match context.leadership.permit() {
         Ok(permit) => permit,
         Err(reason) => return Fate::NotLeading(reason),
@@ -126,6 +144,14 @@ async fn delete(context: &Context, namespace: &str, step: &Restart) -> Fate {
             Fate::Refused(format!("{status}: {message}"), retry_after)
         }
         Err(error @ WriteError::Unaskable { .. }) => Fate::Refused(error.to_string(), None),
+    }
+}
+
+/// One deleted pod as OpenYurt says it, several in one sentence.
+fn deleted(tally: &Tally) -> String {
+    match tally.count() {
+        1 => names::deleted_pod(&tally.names()),
+        count => format!("Deleted {count} pods: {}", tally.names()),
     }
 }
 

@@ -42,7 +42,7 @@ pub struct Kube {
     pub kubeconfig: Option<PathBuf>,
     /// How long a write may take. A new leader waits so long before it acts.
     pub write_timeout: Period<100, 60_000>,
-    /// How many deletes of one DaemonSet may be under way at once.
+    /// How many deletes may be under way at once.
     #[schemars(range(min = 1, max = 256))]
     pub deletes_at_once: u16,
 }

@@ -22,11 +22,12 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use serde::Serialize;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::claims::Claims;
 use crate::config::Config;
 use crate::lead::Gate;
+use crate::letters::Letters;
 
 /// Changes of pods that free no slot are looked at together, this long after the first.
 const LATER: Duration = Duration::from_millis(200);
@@ -50,6 +51,8 @@ pub(crate) struct Context {
     pub(crate) claims: Claims,
     pub(crate) runs: Runs,
     pub(crate) metrics: Metrics,
+    /// A turn for each delete under way.
+    pub(crate) deletes: Semaphore,
     /// Rung when a mirror has completed a full list.
     pub(crate) listed: Notify,
     /// When a frame that may free a slot of a DaemonSet was received, until a plan has looked.
@@ -83,8 +86,12 @@ pub(crate) struct Current {
     pub(crate) refused: Option<(String, Timestamp)>,
     /// The status that was written last.
     pub(crate) published: Option<FleetRolloutStatus>,
-    /// When it was written.
-    pub(crate) published_at: Option<Instant>,
+    /// One is being written.
+    pub(crate) publishing: bool,
+    /// When it was last looked whether there is one to write.
+    pub(crate) looked_at: Option<Instant>,
+    /// From deletes and writes that run beside the reconcile.
+    pub(crate) letters: Letters,
     /// The last plan's report.
     pub(crate) report: Option<Report>,
 }

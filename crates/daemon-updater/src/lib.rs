@@ -12,6 +12,7 @@ mod commit;
 mod config;
 mod context;
 mod lead;
+mod letters;
 mod observe;
 mod publish;
 mod reconcile;

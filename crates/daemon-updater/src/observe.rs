@@ -64,8 +64,8 @@ fn held(context: &Context, current: &mut Current, now: Timestamp) -> Option<Hold
     if !yurt.ignore {
         let lease = format!("{}/{}", yurt.namespace, yurt.lease);
         match &*context.neighbour.borrow() {
-            Neighbour::Live { .. } => return Some(Hold::OtherController { lease }),
-            Neighbour::Unknown => return Some(Hold::Stale { since: now }),
+            Neighbour::Live { .. } => return Some(Hold::OtherController { lease, seen: true }),
+            Neighbour::Unknown => return Some(Hold::OtherController { lease, seen: false }),
             Neighbour::Absent => {}
         }
     }

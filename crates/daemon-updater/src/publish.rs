@@ -1,71 +1,89 @@
-//! Fifth step: tell, from what was committed: events, log, status.
+//! Fifth step: tell, from what was committed: events, log, status. The status is written beside the reconcile.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use api::names::{self, reason};
-use controller_runtime::events::{Note, Severity, Subject, Tally};
+use api::fleet_rollout::{FleetRolloutStatus, Phase};
+use api::names::reason;
+use controller_runtime::events::{Note, Severity, Subject};
 use controller_runtime::rollouts;
 use jiff::Timestamp;
 use planner::fleet::Uid;
-use planner::rollout::{News, Report};
+use planner::rollout::{News, Report, Run};
 
 use crate::admit::Target;
 use crate::begin;
-use crate::commit::Done;
 use crate::context::{Context, Current};
+use crate::letters::{Letter, Unpublished};
 use crate::reconcile::Error;
 
-/// A status that only counts on is written at most this often; a new phase, halt or verdict at once.
+/// A status that only counts on is written at most this often; a new phase or halt at once.
 const STATUS_EVERY: Duration = Duration::from_secs(1);
 
-/// Tells of a plan and what was done of it. Returns when a status that was put off is due.
-pub(crate) async fn publish(
-    context: &Context,
+/// Tells of a plan. Returns when a status that was put off is due.
+pub(crate) fn publish(
+    context: &Arc<Context>,
     target: &Target,
     current: &mut Current,
     report: Report,
-    done: &Done,
-) -> Result<Option<Duration>, Error> {
-    events(context, target, &report, done);
-    let status = rollouts::status(&current.object, &report, &current.run, Timestamp::now());
-    let urgent =
-        current.published.as_ref().is_none_or(|before| before.phase != status.phase || before.halt != status.halt);
-    if urgent {
+) -> Option<Duration> {
+    announce(context, target, &report);
+    let urgent = current.published.as_ref().is_none_or(|before| is_news(before, &report, &current.run));
+    if urgent && current.report.as_ref().is_none_or(|before| before.phase != report.phase) {
         tracing::info!(run = current.object.metadata.name, phase = ?report.phase, "{}", report.sentence);
     }
+    let due = current.looked_at.and_then(|at| STATUS_EVERY.checked_sub(at.elapsed())).filter(|_| !urgent);
+    let status = due.is_none().then(|| rollouts::status(&current.object, &report, &current.run, Timestamp::now()));
     current.report = Some(report);
-    if current.published.as_ref().is_some_and(|before| rollouts::says_the_same(before, &status)) {
-        return Ok(None);
+    let Some(status) = status else { return due };
+    current.looked_at = Some(Instant::now());
+    let same = current.published.as_ref().is_some_and(|before| rollouts::says_the_same(before, &status));
+    // While one is being written, the letter about its end wakes the next look.
+    if !same && !current.publishing {
+        current.publishing = true;
+        write(context, target.uid, current, status);
     }
-    let wait = current.published_at.and_then(|at| STATUS_EVERY.checked_sub(at.elapsed()));
-    if let Some(wait) = wait.filter(|_| !urgent) {
-        return Ok(Some(wait));
-    }
-    let _permit = context.leadership.permit()?;
-    match rollouts::publish(&context.client, &current.object, &status).await {
-        Err(kube::Error::Api(answer)) if answer.is_not_found() => {
-            // Somebody deleted the run's object: the run goes on, and gets another.
-            current.object = Arc::new(begin::create_again(context, &current.object).await?);
-            return Ok(Some(Duration::ZERO));
-        }
-        other => other.map_err(Error::Publish)?,
-    }
-    current.published = Some(status);
-    current.published_at = Some(Instant::now());
-    Ok(None)
+    None
 }
 
-fn events(context: &Context, target: &Target, report: &Report, done: &Done) {
-    let subject = subject(&target.namespace, &target.name, target.uid);
-    let record = |severity, reason, note| context.events.record(&subject, severity, reason, note);
-    for step in &done.deleted {
-        let note = Note::Item { item: step.pod.to_string(), say: deleted };
-        record(Severity::Normal, reason::SUCCESSFUL_DELETE, note);
+/// Reads how writing the status ended. An error leaves it to be written again.
+pub(crate) async fn receive(
+    context: &Context,
+    current: &mut Current,
+    ended: Result<Box<FleetRolloutStatus>, Unpublished>,
+) -> Result<(), Error> {
+    current.publishing = false;
+    match ended {
+        Ok(status) => current.published = Some(*status),
+        Err(Unpublished::Write(kube::Error::Api(answer))) if answer.is_not_found() => {
+            // Somebody deleted the run's object: the run goes on, and gets another.
+            current.object = Arc::new(begin::create_again(context, &current.object).await?);
+            (current.published, current.looked_at) = (None, None);
+        }
+        Err(Unpublished::Write(error)) => return Err(Error::Publish(error)),
+        Err(Unpublished::NotLeading(reason)) => return Err(reason.into()),
     }
-    for (_, why) in &done.refused {
-        record(Severity::Warning, reason::FAILED_DELETE, Note::Said(names::error_deleting(why)));
-    }
+    Ok(())
+}
+
+fn is_news(before: &FleetRolloutStatus, report: &Report, run: &Run) -> bool {
+    let token = before.halt.as_ref().map(|halt| &halt.token);
+    before.phase != Phase::from(report.phase) || token != run.halt().map(|halt| &halt.token)
+}
+
+fn write(context: &Arc<Context>, daemon_set: Uid, current: &Current, status: FleetRolloutStatus) {
+    let (context, letters, object) = (context.clone(), current.letters.clone(), current.object.clone());
+    tokio::spawn(async move {
+        let written = match context.leadership.permit() {
+            Ok(_permit) => rollouts::publish(&context.client, &object, &status).await.map_err(Unpublished::from),
+            Err(reason) => Err(reason.into()),
+        };
+        letters.leave(written.map_or_else(Letter::Unpublished, |()| Letter::Published(Box::new(status))));
+        context.queue.add_after(daemon_set, STATUS_EVERY / 4);
+    });
+}
+
+fn announce(context: &Context, target: &Target, report: &Report) {
     for news in &report.news {
         let (severity, reason, sentence) = match news {
             News::Halted(sentence) => {
@@ -79,15 +97,8 @@ fn events(context: &Context, target: &Target, report: &Report, done: &Done) {
             News::Resumed(sentence) => (Severity::Normal, reason::RESUMED, sentence),
             News::Completed(sentence) => (Severity::Normal, reason::COMPLETED, sentence),
         };
-        record(severity, reason, Note::Said(sentence.clone()));
-    }
-}
-
-/// One deleted pod as OpenYurt says it, several in one sentence.
-fn deleted(tally: &Tally) -> String {
-    match tally.count() {
-        1 => names::deleted_pod(&tally.names()),
-        count => format!("Deleted {count} pods: {}", tally.names()),
+        let subject = subject(&target.namespace, &target.name, target.uid);
+        context.events.record(&subject, severity, reason, Note::Said(sentence.clone()));
     }
 }
 

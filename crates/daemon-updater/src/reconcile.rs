@@ -11,6 +11,7 @@ use planner::fleet::Uid;
 
 use crate::admit::{Admission, Target, admit};
 use crate::context::{Context, Current};
+use crate::letters::Letter;
 use crate::{begin, commit, observe, publish};
 
 /// How soon outcomes that could not be read are asked for again.
@@ -88,18 +89,34 @@ pub(crate) async fn reconcile(context: Arc<Context>, key: Uid) -> Result<Requeue
     ended
 }
 
-async fn advance(context: &Context, target: &Target, current: &mut Option<Box<Current>>) -> Result<Requeue, Error> {
+async fn advance(
+    context: &Arc<Context>,
+    target: &Target,
+    current: &mut Option<Box<Current>>,
+) -> Result<Requeue, Error> {
     begin::current(context, target, current).await?;
     let Some(current) = current else { return Ok(Requeue::Await) };
-    commit::resolve(context, target, current).await;
+    read_letters(context, target, current).await?;
     let freed = context.take_freed(target.uid);
     let Some(plan) = observe::plan(context, target, current) else { return Ok(Requeue::Await) };
-    let done = commit::commit(context, target, current, plan.steps, freed).await;
-    let status_due = publish::publish(context, target, current, plan.report, &done).await?;
+    commit::commit(context, target, current, plan.steps, freed);
+    let status_due = publish::publish(context, target, current, plan.report);
     let revisit = plan.revisit.map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
     let doubts = (!current.doubts.is_empty()).then_some(DOUBT_AGAIN);
-    let moved = done.moved.then_some(Duration::ZERO);
     let revision = current.doubtful_revision.then_some(begin::ASK_AGAIN);
-    let next = [revisit, status_due, doubts, moved, revision].into_iter().flatten().min();
+    let next = [revisit, status_due, doubts, revision].into_iter().flatten().min();
     Ok(next.map_or(Requeue::Await, Requeue::After))
+}
+
+/// Takes in what ended since the last look.
+async fn read_letters(context: &Context, target: &Target, current: &mut Current) -> Result<(), Error> {
+    for letter in current.letters.collect() {
+        match letter {
+            Letter::Delete(step, fate) => commit::receive(context, target, current, step, fate),
+            Letter::Published(status) => publish::receive(context, current, Ok(status)).await?,
+            Letter::Unpublished(reason) => publish::receive(context, current, Err(reason)).await?,
+        }
+    }
+    commit::resolve(context, target, current).await;
+    Ok(())
 }

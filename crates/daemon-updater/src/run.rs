@@ -17,6 +17,8 @@ use controller_runtime::mirror::Mirror;
 use controller_runtime::queue::{Queue, QueueMetrics, WorkerBounds};
 use controller_runtime::watch::{WatchMetrics, WatchTarget};
 use k8s_openapi::api::apps::v1 as apps;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::claims::Claims;
 use crate::config::Config;
@@ -75,6 +77,7 @@ pub async fn run(mut process: Process, config: Config) -> Result<(), RunError> {
         claims: Claims::default(),
         runs: Runs::default(),
         metrics,
+        deletes: Semaphore::new(usize::from(config.kube.deletes_at_once)),
         listed: tokio::sync::Notify::new(),
         freed: std::sync::Mutex::default(),
         client,
@@ -151,29 +154,34 @@ fn follow(process: &Process, context: &Arc<Context>, watches: &WatchMetrics, nei
     );
 }
 
-/// Elects, leads, works off the queue, and tells.
+/// Elects, leads, works off the queue, and tells. The lease and the events end after the queue: its last writes need a
+/// permit, and what it did is to be told.
 fn work(process: &Process, context: &Arc<Context>, election: LeaseElection) {
     let (tasks, stopping) = (process.tasks(), process.shutdown().stopping());
-    let stop = stopping.clone();
+    let worked = CancellationToken::new();
+    let stop = worked.clone();
     tasks.spawn("lease", async move {
         election.run(stop).await;
         Ok::<(), Infallible>(())
     });
-    let (of, stop) = (context.clone(), stopping.clone());
+    let (of, stop) = (context.clone(), worked.clone());
     tasks.spawn("lead", async move {
         tokio::select! { () = lead::follow(of) => {} () = stop.cancelled() => {} }
         Ok::<(), Infallible>(())
     });
-    let (of, stop) = (context.clone(), stopping.clone());
-    tasks.spawn("queue", async move {
-        let queue = of.queue.clone();
-        queue.run(move |key| reconcile(of.clone(), key), stop).await;
+    let (of, stop) = (context.clone(), worked.clone());
+    tasks.spawn("events", async move {
+        let (client, instance) = (of.client.clone(), of.leadership.identity().to_owned());
+        of.events.run(client, Config::ABOUT.service, instance, stop).await;
         Ok::<(), Infallible>(())
     });
-    let (of, client) = (context.clone(), context.client.clone());
-    tasks.spawn("events", async move {
-        let instance = of.leadership.identity().to_owned();
-        of.events.run(client, Config::ABOUT.service, instance, stopping).await;
+    let of = context.clone();
+    // Dropped, however the queue ends: then the others may.
+    let ended = worked.drop_guard();
+    tasks.spawn("queue", async move {
+        let _ended = ended;
+        let queue = of.queue.clone();
+        queue.run(move |key| reconcile(of.clone(), key), stopping).await;
         Ok::<(), Infallible>(())
     });
 }

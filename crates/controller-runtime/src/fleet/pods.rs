@@ -53,6 +53,10 @@ impl Pods {
         }
     }
 
+    pub(super) fn forget_overlays(&mut self) {
+        self.overlaid.clear();
+    }
+
     pub(super) fn lift(&mut self, owner: Uid, node: &Name, pod: Uid) {
         if self.overlaid.remove(&pod)
             && let Some(pod) = self.find(owner, node, pod)

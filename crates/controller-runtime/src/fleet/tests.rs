@@ -170,6 +170,21 @@ fn an_accepted_delete_is_seen_before_the_watch_shows_it() {
 }
 
 #[test]
+fn a_new_leaders_list_shows_what_became_of_the_deletes_of_an_earlier_term() {
+    let mut world = World::new();
+    let owner: Uid = OWNER.parse().unwrap();
+    world.pods(0, WatchSignal::Restarted);
+    world.pods(0, WatchSignal::Applied(frame(pod(1, "a", "True"))));
+    world.pods(0, done());
+    world.state.pods.overlay(owner, &"a".into(), Uid::from_u128(1));
+    world.state.pods.forget_overlays();
+    world.pods(5, WatchSignal::Restarted);
+    world.pods(5, WatchSignal::Applied(frame(pod(1, "a", "True"))));
+    world.pods(5, done());
+    assert!(!world.only_pod().deleting, "that delete was never sent");
+}
+
+#[test]
 fn becoming_ready_is_urgent_and_ends_trouble() {
     let mut world = World::new();
     let owner: Uid = OWNER.parse().unwrap();

@@ -22,7 +22,6 @@ struct Candidate<'a> {
     pod: &'a Pod,
     /// It is down already: starting it adds no disruption.
     was_down: bool,
-    rank: u64,
 }
 
 /// Budgets, with what was started in this plan counted in.
@@ -50,14 +49,22 @@ pub(super) fn choose(input: &Input<'_>, fleet: &Fleet<'_>, run: &Run, revisit: &
                     choice.holds.push((at, hold.clone()));
                     continue;
                 }
-                let was_down = !assessed.ready;
-                let rank = rank(&input.target.revision, assessed.unit.node.uid);
-                candidates.push(Candidate { at, pod, was_down, rank });
+                candidates.push(Candidate { at, pod, was_down: !assessed.ready });
             }
         }
     }
     // Broken ones first, then those that hold a slot already: neither adds to the disruption.
-    candidates.sort_unstable_by_key(|c| (!c.was_down, !fleet.units[c.at].down, c.rank));
+    let seed = seed(&input.target.revision);
+    let order = |c: &Candidate<'_>| {
+        let unit = &fleet.units[c.at];
+        (!c.was_down, !unit.down, rank(seed, unit.unit.node.uid))
+    };
+    // Of a thousand candidates a few start: only those need their place.
+    let free = most_starts(input, fleet, &candidates).min(candidates.len());
+    if free > 0 && free < candidates.len() {
+        candidates.select_nth_unstable_by_key(free, order);
+    }
+    candidates[..free].sort_unstable_by_key(order);
     start(input, fleet, run, &candidates, &mut choice);
     choice.holds.sort_unstable_by_key(|(at, _)| *at);
     choice
@@ -185,14 +192,29 @@ impl Scope {
     }
 }
 
+/// No more units than this can start now, whatever their order: those that are down already, and as many others as the run
+/// has slots free. With budgets of pools a refusal says nothing of the next unit, so all need their place.
+fn most_starts(input: &Input<'_>, fleet: &Fleet<'_>, candidates: &[Candidate<'_>]) -> usize {
+    if input.strategy.max_unavailable_per_pool.is_some() {
+        return candidates.len();
+    }
+    let allowed = input.strategy.max_unavailable.allowed(fleet.all.reachable);
+    let down = candidates.iter().filter(|candidate| fleet.units[candidate.at].down).count();
+    down + allowed.saturating_sub(fleet.all.down) as usize
+}
+
 /// A unit's place in the order (rule 9): the same for every leader, another for each revision, so that it is not always
 /// the same nodes that go first. FNV-1a with a final avalanche, as the low bytes of UIDs differ little.
-fn rank(revision: &str, node: Uid) -> u64 {
-    let node = node.as_u128().to_be_bytes();
-    let hash = revision
-        .bytes()
-        .chain(node)
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+fn rank(seed: u64, node: Uid) -> u64 {
+    let hash = fnv1a(seed, &node.as_u128().to_be_bytes());
     let mixed = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     mixed ^ (mixed >> 33)
+}
+
+fn seed(revision: &str) -> u64 {
+    fnv1a(0xcbf2_9ce4_8422_2325, revision.as_bytes())
+}
+
+fn fnv1a(start: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(start, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }

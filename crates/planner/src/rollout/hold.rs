@@ -72,10 +72,12 @@ pub enum Hold {
     Paused,
     /// The user ended the run.
     Aborted,
-    /// Another controller upgrades the same objects.
+    /// Another controller upgrades the same objects, or may do so.
     OtherController {
         /// Its lease.
         lease: String,
+        /// The lease was seen alive; otherwise nothing is known of it.
+        seen: bool,
     },
     /// The API server refused the last delete (a webhook, a missing right, too many requests).
     Refused {
@@ -177,8 +179,11 @@ impl fmt::Display for Hold {
                 write!(f, "the API server refused a delete: {why}; it is tried again at {}", second(*retry))
             }
             Self::Aborted => f.write_str("the run is aborted by spec.desiredState"),
-            Self::OtherController { lease } => {
+            Self::OtherController { lease, seen: true } => {
                 write!(f, "lease {lease} is alive: its holder upgrades the same DaemonSets")
+            }
+            Self::OtherController { lease, seen: false } => {
+                write!(f, "it is not known whether lease {lease} is alive, whose holder upgrades the same DaemonSets")
             }
         }
     }
