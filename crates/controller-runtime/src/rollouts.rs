@@ -19,7 +19,7 @@ use crate::watch::{ResourceVersion, Versioned};
 /// The name under which a strategy without waves shows its only one.
 const ONLY_WAVE: &str = "all";
 
-/// The longest sentence in a status, in characters: the schema allows 1,024 bytes.
+/// The longest sentence in a status, in characters: more is for `RolloutService` to tell.
 const SENTENCE: usize = 500;
 
 impl Versioned for FleetRollout {
@@ -204,8 +204,13 @@ fn flag(
         reason: reason.to_owned(),
         message: shortened(message),
         observed_generation: object.metadata.generation,
-        last_transition_time: since.unwrap_or(Time(now)),
+        // In whole seconds, as the API server keeps it: what is read back must say the same.
+        last_transition_time: since.unwrap_or_else(|| Time(whole_seconds(now))),
     }
+}
+
+fn whole_seconds(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
 fn shortened(sentence: &str) -> String {
