@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use api::daemon_set::DaemonSet;
+use api::daemon_set::{DaemonSet, Metadata};
 use kube::Client;
 use planner::fleet::Uid;
 use serde::de::DeserializeOwned;
@@ -18,6 +18,9 @@ pub trait Mirrored: Versioned + DeserializeOwned + Send + Sync + Unpin + 'static
 
     /// The object under which it is looked up and which is woken by its changes: its owner's UID, or its own.
     fn belongs_to(&self) -> Option<Uid>;
+
+    /// Whether it differs from an older version of itself in nothing that anybody has to look at again.
+    fn is_like(&self, older: &Self) -> bool;
 }
 
 /// The mirror. Cheap to clone; all clones are one.
@@ -61,6 +64,18 @@ impl Mirrored for DaemonSet {
 
     fn belongs_to(&self) -> Option<Uid> {
         Some(self.uid())
+    }
+
+    /// The DaemonSet controller writes the counts of its status several times per pod.
+    fn is_like(&self, older: &Self) -> bool {
+        let Self {
+            metadata: Metadata { resource_version: _, annotations, generation, deletion_timestamp, .. },
+            spec,
+            status,
+        } = self;
+        let before = &older.metadata;
+        (annotations, generation, deletion_timestamp, spec, status)
+            == (&before.annotations, &before.generation, &before.deletion_timestamp, &older.spec, &older.status)
     }
 }
 
@@ -158,13 +173,15 @@ impl<T: Mirrored> State<T> {
             named.push(uid);
         }
         let owner = object.belongs_to();
-        if let Some(before) = self.objects.insert(uid, object.clone()).and_then(|before| before.belongs_to()) {
+        let older = self.objects.insert(uid, object.clone());
+        let news = older.as_ref().is_none_or(|older| !object.is_like(older));
+        if let Some(before) = older.and_then(|older| older.belongs_to()).filter(|before| Some(*before) != owner) {
             self.disown(before, uid);
         }
         if let Some(owner) = owner {
             self.by_owner.entry(owner).or_default().insert(uid, object);
         }
-        owner
+        owner.filter(|_| news)
     }
 
     fn remove(&mut self, uid: Uid) -> Option<Uid> {

@@ -37,6 +37,11 @@ impl Mirrored for FleetRollout {
     fn belongs_to(&self) -> Option<Uid> {
         self.spec.target_ref.uid.parse().ok()
     }
+
+    /// Its status is our own writing.
+    fn is_like(&self, older: &Self) -> bool {
+        self.spec == older.spec && self.metadata.deletion_timestamp == older.metadata.deletion_timestamp
+    }
 }
 
 /// What a run is for.

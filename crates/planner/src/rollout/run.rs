@@ -1,19 +1,17 @@
 //! What a run remembers of each unit between two plans.
 
-use std::collections::HashMap;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::report::Held;
 use super::{Control, Evidence, Halt, Mark, Record, Restart, Wave};
-use crate::fleet::{Name, Uid};
+use crate::fleet::{ByUid, Name, Uid};
 
 /// A run's memory: what its [`Record`] holds durably, and sightings since the process started.
 #[derive(Debug, Clone, Default)]
 pub struct Run {
     /// The units that the run touched or that took its revision, by node UID.
-    pub(super) tracks: HashMap<Uid, Track>,
+    pub(super) tracks: ByUid<Track>,
     /// Of the node-loss tests.
     pub(super) evidence: Evidence,
     /// Set while halted.

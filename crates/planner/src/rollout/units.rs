@@ -1,6 +1,7 @@
 //! First pass: the state of each unit now. Activations begin, settle or get a verdict here, and nowhere else.
 
 use std::collections::HashSet;
+use std::collections::hash_map::Entry;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -88,17 +89,22 @@ pub(super) fn assess<'a>(input: &Input<'a>, run: &mut Run, revisit: &mut Revisit
     for unit in input.units.iter().filter(|unit| unit.eligible) {
         let live = newest_live(unit.pods);
         let uid = unit.node.uid;
-        let was = run.tracks.get(&uid).map(|track| track.outcome);
-        match run.tracks.get_mut(&uid).map(|track| eyes.advance(unit, live, track)) {
-            Some(true) => {}
-            Some(false) => drop(run.tracks.remove(&uid)),
-            None => {
+        let was = match run.tracks.entry(uid) {
+            Entry::Occupied(mut known) => {
+                let was = known.get().outcome;
+                if !eyes.advance(unit, live, known.get_mut()) {
+                    known.remove();
+                }
+                Some(was)
+            }
+            Entry::Vacant(unknown) => {
                 if let Some(track) = live.and_then(|pod| eyes.take_over(unit, pod)) {
                     run.uncontrolled += u32::from(!track.activation.controlled);
-                    run.tracks.insert(uid, track);
+                    unknown.insert(track);
                 }
+                None
             }
-        }
+        };
         let track = run.tracks.get(&uid);
         match track.map(|track| track.outcome) {
             Some(Outcome::Failed) if was != Some(Outcome::Failed) => run.failed += 1,
