@@ -8,7 +8,7 @@
 //! - [`screen`], [`paint`]: the terminal
 //! - [`dev`]: the same stage, left to the user
 
-pub mod acts;
+mod acts;
 pub mod dev;
 mod facts;
 mod fleet;
@@ -32,6 +32,5 @@ pub async fn show(plain: bool) -> Result<bool> {
     let mut acts = Acts::prepare(&mut screen).await?;
     acts.play(&mut screen).await?;
     let held = acts.conclude(&mut screen).await?;
-    acts.end(&mut screen);
     Ok(held)
 }

@@ -98,7 +98,7 @@ fn by_itself(units: &Units<'_>, pod: &PodLine, deletions: &[Deletion<'_>]) -> Op
         !units.history.pods_on(units.uid, node).any(|other| other.pod.uid != pod.pod.uid && between(other))
     };
     let by_us = made_room.is_some_and(is_first_after);
-    (!by_us).then(|| begin(units, node, (born.earliest, known), true, false))
+    (!by_us).then(|| begin(units, node, (born.earliest, known), false, false))
 }
 
 /// The activation of a unit `from` when its time runs, which is judged as one from `at`.

@@ -27,18 +27,19 @@ pub(super) struct Count {
 pub(super) fn count(units: &Units<'_>, begun: &[Activation], moment: Moment) -> Count {
     let open = || begun.iter().filter(|activation| activation.is_open(moment.at));
     let mut down: BTreeSet<String> = open().map(|activation| activation.node.clone()).collect();
+    let newest: Vec<_> = units.newest(moment).map(|revision| revision.hash.as_str()).collect();
     let (mut eligible, mut reachable) = (0, 0);
     for node in units.eligible(moment) {
         let reach = units.is_reachable(node, moment);
         eligible += 1;
         reachable += u32::from(reach.is_possible());
-        let last = begun.iter().rev().find(|activation| activation.node == node);
+        // With a newer revision the verdict is forgotten.
+        let last = begun.iter().rev().find(|a| a.node == node && newest.contains(&a.revision.as_str()));
         let excused = last.is_some_and(|activation| activation.is_pre_existing(moment.at));
         if reach == Fact::Yes && !excused && !units.is_available(node, moment).is_possible() {
             down.insert(node.to_owned());
         }
     }
-    let newest: Vec<_> = units.newest(moment).map(|revision| revision.hash.as_str()).collect();
     let revived = open().filter(|a| a.controlled && a.was_down && newest.contains(&a.revision.as_str()));
     let revived = revived.map(|activation| activation.node.clone()).collect();
     let budget = units.budget(moment);

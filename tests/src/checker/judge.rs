@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::activations::{self, Activation, Deletion};
 use super::audit::Call;
 use super::budget;
-use super::history::{History, LONG_AGO, NodeState};
+use super::history::{History, LONG_AGO, NodeState, PodLine};
 use super::leaders::{Leaders, is_updaters};
 use super::note::Note;
 use super::rules::Rules;
@@ -110,7 +110,9 @@ fn cases<'a>(
         let uid = call.uid.as_ref().or(call.precondition.as_ref());
         let pod = uid.and_then(|uid| history.pods.get(uid));
         match pod {
-            _ if !call.is_accepted() => {}
+            // Whoever asked had no answer, because the API server failed or the asker died: it may have been done.
+            Some(pod) if call.code >= 500 && !deleted_by(pod, call, rules) => {}
+            _ if (300..500).contains(&call.code) => {}
             Some(pod) if call.verb == "delete" => {
                 // Asking again, because the first answer was lost, starts nothing.
                 if deleted.insert(pod.pod.uid.as_str()) {
@@ -119,7 +121,7 @@ fn cases<'a>(
                 }
             }
             _ => {
-                verdict.add(call.received, Rule::NotAsked, &object, "not the deletion of a DaemonSet's pod".to_owned())
+                verdict.add(call.received, Rule::NotAsked, &object, "not the deletion of a DaemonSet's pod".to_owned());
             }
         }
     }
@@ -131,6 +133,13 @@ fn cases<'a>(
         Case { units, deletions, activations }
     };
     judged.map(|(uid, set)| (uid.as_str(), set)).map(case).collect()
+}
+
+/// Whether a pod began to terminate when this call was under way.
+fn deleted_by(pod: &PodLine, call: &Call, rules: &Rules) -> bool {
+    let (from, until) = (call.received, call.completed + rules.lag);
+    let ended = pod.line.changes().iter().find(|(_, state)| !state.live);
+    ended.is_some_and(|(published, _)| from <= published.latest && published.earliest <= until)
 }
 
 impl Case<'_> {

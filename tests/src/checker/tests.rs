@@ -5,13 +5,19 @@ mod story;
 use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use self::story::{Fence, Story, ms, rules};
 use super::{AuditLog, Call, Ending, Rule, Verdict};
 
 fn broken(verdict: &Verdict) -> Vec<Rule> {
     verdict.violations.iter().map(|violation| violation.rule).collect()
+}
+
+/// The status of containers that crash over and over.
+fn crash() -> Value {
+    let waiting = json!({"waiting": {"reason": "CrashLoopBackOff"}});
+    json!([{"name": "c", "state": waiting, "image": "", "imageID": "", "ready": false, "restartCount": 3}])
 }
 
 #[test]
@@ -91,22 +97,44 @@ fn a_unit_that_is_down_adds_nothing_but_not_without_bound() {
 
 #[test]
 fn a_unit_that_was_broken_before_leaves_down_when_it_is_broken_after() {
-    let crash = json!([{
-        "name": "c", "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "image": "", "imageID": "", "ready": false,
-        "restartCount": 3,
-    }]);
     let next_at = |at| {
         let mut story = Story::released(10, "10%");
         story.set_ready(-500, "agent", "n1", false);
         story.delete_only(500, "agent", "n1", Fence::Uid);
         story.add_pod(520, "agent", "n1");
-        story.change_pod(600, "agent", "n1", |pod| pod["status"]["containerStatuses"] = crash.clone());
+        story.change_pod(600, "agent", "n1", |pod| pod["status"]["containerStatuses"] = crash());
         story.restart(at, "agent", "n2");
         broken(&story.verdict())
     };
     // In trouble for failed_after, 3 s.
     assert_eq!(next_at(3_500), [Rule::Budget]);
     assert_eq!(next_at(3_650), []);
+}
+
+#[test]
+fn a_pod_that_took_the_revision_by_itself_and_broke_stays_down() {
+    let mut story = Story::released(10, "10%");
+    story.vanish(500, "agent", "n1");
+    story.add_pod(510, "agent", "n1");
+    story.change_pod(530, "agent", "n1", |pod| pod["status"]["containerStatuses"] = crash());
+    story.restart(4_500, "agent", "n2");
+    assert_eq!(broken(&story.verdict()), [Rule::Budget]);
+}
+
+#[test]
+fn a_unit_that_failed_stays_down() {
+    let next_at = |at| {
+        let mut story = Story::released(20, "10%");
+        for (from, node) in [(500, "n1"), (505, "n2")] {
+            story.delete_only(from, "agent", node, Fence::Uid);
+            story.add_pod(from + 20, "agent", node);
+            story.change_pod(from + 40, "agent", node, |pod| pod["status"]["containerStatuses"] = crash());
+        }
+        story.restart(at, "agent", "n3");
+        broken(&story.verdict())
+    };
+    assert_eq!(next_at(3_000), [Rule::Budget]);
+    assert_eq!(next_at(4_000), [Rule::Budget], "with the verdict Failed");
 }
 
 #[test]
@@ -143,6 +171,26 @@ fn every_deletion_is_fenced() {
 }
 
 #[test]
+fn a_deletion_without_an_answer_counts_when_it_was_done() {
+    let asked = |code, done: bool| {
+        let mut story = Story::released(10, "10%");
+        story.ask(500, "agent", "n1", Fence::Uid, code);
+        if done {
+            let stamp = json!("2026-01-01T00:00:00Z");
+            story.change_pod(510, "agent", "n1", |pod| pod["metadata"]["deletionTimestamp"] = stamp);
+            story.vanish(520, "agent", "n1");
+        }
+        // A second one is above the budget if the first was done.
+        story.restart(600, "agent", "n2");
+        let verdict = story.verdict();
+        (verdict.deletes, broken(&verdict))
+    };
+    assert_eq!(asked(504, true), (2, vec![Rule::Budget]));
+    assert_eq!(asked(504, false), (1, vec![]));
+    assert_eq!(asked(409, false), (1, vec![]));
+}
+
+#[test]
 fn units_at_the_newest_revision_are_not_touched() {
     let mut story = Story::released(10, "20%");
     story.restart(500, "agent", "n1");
@@ -174,7 +222,7 @@ fn nothing_moves_to_a_superseded_revision() {
 
 #[test]
 fn only_what_asks_for_it_is_upgraded() {
-    type Change = fn(&mut serde_json::Value);
+    type Change = fn(&mut Value);
     let changes: [Change; 5] = [
         |set| set["metadata"]["annotations"]["apps.openyurt.io/update-strategy"] = json!("OTA"),
         |set| set["metadata"]["annotations"]["apps.openyurt.io/max-unavailable"] = json!("many"),
@@ -270,7 +318,7 @@ fn nodes_lost_with_a_revision_are_counted_and_hold_their_slot_until_the_brake_en
 }
 
 #[test]
-fn a_pod_that_is_not_replaced_holds_its_slot_until_it_is_missing() {
+fn a_unit_whose_pod_is_not_replaced_stays_down() {
     let next_at = |at| {
         let mut story = Story::released(10, "2");
         story.delete_only(500, "agent", "n1", Fence::Uid);

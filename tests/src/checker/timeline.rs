@@ -47,10 +47,11 @@ impl<T> Timeline<T> {
     }
 
     /// The values that somebody may have believed in at `at` who hears of every change within `lag`, oldest first: the one
-    /// that was surely public `lag` before, and all that may have become public since.
+    /// that was surely public `lag` before, and all that may have become public since. Not what may have become so at `at`
+    /// itself: that is what the deletion did which is judged at its own time.
     pub(super) fn believable(&self, at: Timestamp, lag: SignedDuration) -> impl DoubleEndedIterator<Item = &T> {
         let first = self.changes.iter().rposition(|(published, _)| published.latest <= at - lag).unwrap_or(0);
-        self.changes[first..].iter().filter(move |(published, _)| published.earliest <= at).map(|(_, value)| value)
+        self.changes[first..].iter().filter(move |(published, _)| published.earliest < at).map(|(_, value)| value)
     }
 
     /// The first time at or after `from` since when `holds` is true for at least `lasting`, as early as it may have been
@@ -116,6 +117,7 @@ mod tests {
         assert_eq!(believed(310), [2, 3]);
         assert_eq!(believed(550), [3, 4], "4 may be public already");
         assert_eq!(believed(900), [4]);
+        assert_eq!(believed(100), [1], "what is done at 100 is seen later");
         assert_eq!(line.at(ms(550)), Some(&3), "but not for sure");
         assert_eq!(line.at(ms(5)), None);
     }

@@ -68,6 +68,8 @@ pub(super) struct Counts {
 pub(super) struct Look {
     /// The number of the newest revision.
     pub(super) revision: i64,
+    /// Its hash, which its pods carry.
+    pub(super) hash: String,
     /// By name.
     pub(super) pools: BTreeMap<String, Counts>,
     /// All pools together.
@@ -98,7 +100,8 @@ impl Fleet {
 
     /// The fleet now.
     pub(super) fn look(&self, now: Timestamp) -> Look {
-        let mut look = Look { revision: self.newest().map_or(0, |(number, _)| *number), ..Look::default() };
+        let (revision, hash) = self.newest().cloned().unwrap_or_default();
+        let mut look = Look { revision, hash, ..Look::default() };
         for (name, node) in &self.nodes {
             let standing = self.standing(name, node, now);
             look.pools.entry(node.pool.clone()).or_default().add(standing);
@@ -190,5 +193,94 @@ impl Counts {
             Standing::Offline => &mut self.offline,
             Standing::Lost => &mut self.lost,
         } += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::checker::Kind;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
+    }
+
+    fn note(kind: Kind, seconds: i64, object: Value) -> Note {
+        let seen = kind.read(object).unwrap().unwrap();
+        Note { received: at(seconds), at_first: false, version: String::new(), gone: false, seen }
+    }
+
+    fn ready(ready: bool) -> Value {
+        json!({"conditions": [{"type": "Ready", "status": if ready { "True" } else { "False" }}]})
+    }
+
+    fn node(seconds: i64, up: bool) -> Note {
+        let uid = "00000000-0000-0000-0000-000000000001";
+        let metadata = json!({"name": "n", "uid": uid, "labels": {"apps.openyurt.io/nodepool": "p"}});
+        note(Kind::Node, seconds, json!({"metadata": metadata, "status": ready(up)}))
+    }
+
+    fn owned(name: &str, hash: &str) -> Value {
+        let owner =
+            json!({"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "agent", "uid": "set", "controller": true});
+        json!({
+            "namespace": "edge", "name": name, "uid": name, "ownerReferences": [owner],
+            "labels": {"controller-revision-hash": hash},
+        })
+    }
+
+    fn pod(seconds: i64, hash: &str, up: bool) -> Note {
+        let spec = json!({"nodeName": "n", "containers": []});
+        note(Kind::Pod, seconds, json!({"metadata": owned(hash, hash), "spec": spec, "status": ready(up)}))
+    }
+
+    fn gone(seconds: i64, hash: &str) -> Note {
+        Note { gone: true, ..pod(seconds, hash, false) }
+    }
+
+    fn revision(seconds: i64, number: i64, hash: &str) -> Note {
+        note(Kind::Revision, seconds, json!({"metadata": owned(hash, hash), "revision": number}))
+    }
+
+    fn daemon_set() -> Note {
+        let template = json!({"metadata": {}, "spec": {"containers": []}});
+        let spec = json!({"selector": {}, "updateStrategy": {"type": "OnDelete"}, "template": template});
+        let metadata = json!({"namespace": "edge", "name": "agent", "uid": "set", "generation": 1});
+        note(Kind::DaemonSet, 0, json!({"metadata": metadata, "spec": spec, "status": {}}))
+    }
+
+    fn stands(fleet: &Fleet, seconds: i64) -> Standing {
+        let look = fleet.look(at(seconds));
+        assert_eq!(look.pools.keys().collect::<Vec<_>>(), ["p"]);
+        look.all.by_standing().find(|(_, count)| *count == 1).unwrap().0
+    }
+
+    #[test]
+    fn a_node_is_followed_through_a_release_and_a_loss() {
+        let timing = Timing {
+            node_monitor_grace: SignedDuration::from_secs(4),
+            settle_margin: SignedDuration::from_secs(1),
+            ..Timing::default()
+        };
+        let mut fleet = Fleet::new("agent", timing);
+        let mut notes = vec![daemon_set(), node(0, true), revision(0, 1, "a"), pod(1, "a", true)];
+        let mut then = |fleet: &mut Fleet, note: Note| {
+            notes.push(note);
+            fleet.read(&notes);
+        };
+        then(&mut fleet, revision(10, 2, "b"));
+        assert_eq!(stands(&fleet, 11), Standing::Waiting);
+        then(&mut fleet, node(12, false));
+        assert_eq!(stands(&fleet, 12), Standing::Offline);
+        then(&mut fleet, node(13, true));
+        then(&mut fleet, gone(14, "a"));
+        assert_eq!(stands(&fleet, 14), Standing::Down);
+        then(&mut fleet, pod(15, "b", true));
+        assert_eq!((stands(&fleet, 19), stands(&fleet, 20)), (Standing::Proving, Standing::Settled));
+        then(&mut fleet, node(21, false));
+        assert_eq!(stands(&fleet, 21), Standing::Lost);
+        assert_eq!((fleet.look(at(21)).revision, fleet.look(at(21)).hash.as_str()), (2, "b"));
     }
 }

@@ -19,6 +19,15 @@ pub(super) struct Run {
 }
 
 impl Run {
+    /// Its sentence, behind its phase unless it begins with it; `None` before the first one.
+    pub(super) fn words(&self) -> Option<String> {
+        let phase = format!("{:?}", self.phase);
+        let said_twice = self.sentence.get(..phase.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(&phase));
+        let rest =
+            if said_twice { self.sentence[phase.len()..].trim_start_matches(':').trim() } else { &self.sentence };
+        (!self.sentence.is_empty()).then(|| format!("{phase}: {rest}"))
+    }
+
     /// The newest run in a namespace that has one target.
     pub(super) async fn newest(client: &Client, namespace: &str) -> Result<Option<Self>> {
         let runs: Api<FleetRollout> = Api::namespaced(client.clone(), namespace);
@@ -36,5 +45,19 @@ impl Run {
                 units: status.units,
             }
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_phase_is_said_once() {
+        let words =
+            |sentence: &str| Run { phase: Phase::Halted, sentence: sentence.to_owned(), ..Run::default() }.words();
+        assert_eq!(words("halted: 3 nodes are gone").as_deref(), Some("Halted: 3 nodes are gone"));
+        assert_eq!(words("3 nodes are gone").as_deref(), Some("Halted: 3 nodes are gone"));
+        assert_eq!(words(""), None);
     }
 }

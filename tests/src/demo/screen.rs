@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Stdout, Write as _, stdout};
 
-use super::text::{Line, Tone};
+use super::text::{Line, Tone, hang};
 
 /// Without a terminal, as wide as a page; with a wider one, as wide as the eye follows.
 const WIDTH: usize = 100;
@@ -41,7 +41,8 @@ impl Screen {
     /// Columns there are.
     pub(super) fn width(&self) -> usize {
         match self.size() {
-            Some((columns, _)) => columns.clamp(MIN_WIDTH, WIDTH),
+            // A full last column would wrap on some terminals.
+            Some((columns, _)) => columns.saturating_sub(1).clamp(MIN_WIDTH, WIDTH),
             None => WIDTH,
         }
     }
@@ -57,6 +58,11 @@ impl Screen {
         lines.into_iter().for_each(|line| self.say(&line));
     }
 
+    /// Says what is being prepared.
+    pub(super) fn step(&mut self, step: &str) {
+        self.say_all(hang(Tone::Faint, "  …", step, 4, self.width()));
+    }
+
     /// Replaces the picture. One that does not fit into the terminal, or has none, is not shown.
     pub(super) fn draw(&mut self, picture: &[Line]) {
         let Some((columns, rows)) = self.size() else { return };
@@ -66,16 +72,9 @@ impl Screen {
         let mut text = self.erase();
         let shown = &picture[..picture.len().min(rows.saturating_sub(1))];
         for line in shown {
-            // A full last column would wrap on some terminals.
             let _ = writeln!(text, "{}", self.text(&line.cut(columns.saturating_sub(1))));
         }
         self.drawn = shown.len();
-        self.write(&text);
-    }
-
-    /// Removes the picture.
-    pub(super) fn clear(&mut self) {
-        let text = self.erase();
         self.write(&text);
     }
 

@@ -66,6 +66,11 @@ impl Line {
 
 /// `text` in lines of at most `width` columns, broken between words, each after `indent` spaces.
 pub(super) fn wrap(tone: Tone, text: &str, indent: usize, width: usize) -> Vec<Line> {
+    hang(tone, "", text, indent, width)
+}
+
+/// The same, with `mark` in place of the first line's spaces.
+pub(super) fn hang(tone: Tone, mark: &str, text: &str, indent: usize, width: usize) -> Vec<Line> {
     let room = width.saturating_sub(indent).max(20);
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
@@ -77,8 +82,9 @@ pub(super) fn wrap(tone: Tone, text: &str, indent: usize, width: usize) -> Vec<L
             _ => lines.push(word.to_owned()),
         }
     }
-    let margin = " ".repeat(indent);
-    lines.into_iter().map(|line| Line::of(tone, format!("{margin}{line}"))).collect()
+    let margin = |at: usize| if at == 0 { mark } else { "" };
+    let line = |(at, line)| Line::of(tone, format!("{:<indent$}{line}", margin(at)));
+    lines.into_iter().enumerate().map(line).collect()
 }
 
 /// `1 node`, `2 nodes`.
@@ -96,6 +102,8 @@ mod tests {
         let texts: Vec<_> = lines.iter().map(|line| line.0[0].1.as_str()).collect();
         assert_eq!(texts, ["  one two three four", "  five six seven"]);
         assert!(lines.iter().all(|line| line.width() <= 22));
+        let marked = hang(Tone::Plain, "  *", "one two three four five six seven", 4, 24);
+        assert_eq!(marked[0].0[0].1, "  * one two three four");
     }
 
     #[test]

@@ -145,7 +145,7 @@ impl Story {
 
     pub(super) fn set_ready(&mut self, at: i64, set: &str, node: &str, ready: bool) {
         self.change_pod(at, set, node, |pod| {
-            pod["status"]["conditions"][0]["status"] = json!(if ready { "True" } else { "False" })
+            pod["status"]["conditions"][0]["status"] = json!(if ready { "True" } else { "False" });
         });
     }
 
@@ -175,6 +175,13 @@ impl Story {
 
     /// The updater deletes a unit's pod; nothing replaces it.
     pub(super) fn delete_only(&mut self, at: i64, set: &str, node: &str, fence: Fence) {
+        self.ask(at, set, node, fence, 200);
+        self.change_pod(at + 1, set, node, |pod| pod["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z"));
+        self.vanish(at + 10, set, node);
+    }
+
+    /// The updater asks for the deletion of a unit's pod, and gets this status.
+    pub(super) fn ask(&mut self, at: i64, set: &str, node: &str, fence: Fence, code: u16) {
         let pod = self.pods[&(set.to_owned(), node.to_owned())].clone();
         let (name, uid) = (pod["metadata"]["name"].as_str().unwrap(), pod["metadata"]["uid"].clone());
         let options = match fence {
@@ -183,9 +190,11 @@ impl Story {
             Fence::WrongUid => json!({"preconditions": {"uid": "another"}}),
         };
         let target = json!({"resource": "pods", "namespace": "edge", "name": name});
-        self.call(at, "delete", &target, 200, &options, &json!({"metadata": {"uid": uid}}));
-        self.change_pod(at + 2, set, node, |pod| pod["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z"));
-        self.vanish(at + 10, set, node);
+        // As the real one, the answer shows the terminating pod: public from the moment at which the request came.
+        let version = (self.version + 1).to_string();
+        let answer = json!({"metadata": {"uid": uid, "resourceVersion": version}});
+        let answer = if code < 300 { answer } else { json!({}) };
+        self.call(at, "delete", &target, code, &options, &answer);
     }
 
     /// The updater deletes a unit's pod; the new one is there 20 ms and Ready 50 ms later.

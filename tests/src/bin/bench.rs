@@ -1,0 +1,50 @@
+//! The benchmark's process, and those of its contenders. Run by `cargo xtask bench`.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand};
+use tests::bench::{Bench, ideal, null};
+
+#[derive(Parser)]
+struct Args {
+    #[command(subcommand)]
+    mode: Mode,
+}
+
+#[derive(Subcommand)]
+enum Mode {
+    /// daemon-updater against an ideal client and a null controller.
+    DaemonUpdater {
+        /// Its program.
+        #[arg(long)]
+        updater: PathBuf,
+        /// The fleet sizes.
+        #[arg(long, value_delimiter = ',')]
+        nodes: Vec<u32>,
+        /// Where to write the figures.
+        #[arg(long)]
+        json: Option<PathBuf>,
+        /// Rollouts of each contender.
+        #[arg(long)]
+        rollouts: Option<u32>,
+    },
+    /// The ideal client.
+    Ideal { kubeconfig: PathBuf },
+    /// The null controller.
+    Null { kubeconfig: PathBuf },
+}
+
+fn main() -> Result<()> {
+    // One thread, as daemon-updater has: more cost more.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting a runtime")?;
+    runtime.block_on(async {
+        match Args::parse().mode {
+            Mode::DaemonUpdater { updater, nodes, json, rollouts } => {
+                Bench { nodes, updater, json, rollouts }.run().await
+            }
+            Mode::Ideal { kubeconfig } => ideal::run(&kubeconfig).await,
+            Mode::Null { kubeconfig } => null::run(&kubeconfig).await,
+        }
+    })
+}

@@ -1,0 +1,150 @@
+//! One act: something is done to the fleet, and the audience looks on until it has had its effect.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use jiff::Timestamp;
+
+use super::fleet::{Fleet, Look};
+use super::paint;
+use super::run::Run;
+use super::screen::Screen;
+use super::stage::{NAMESPACE, Stage};
+use super::text::{Line, Tone, wrap};
+
+/// Five pictures a second look alive.
+const PICTURE_EVERY: Duration = Duration::from_millis(200);
+/// Without pictures: the run's words at most so often while its phase stays.
+const WORDS_EVERY: Duration = Duration::from_secs(5);
+/// The longest act takes 50 s on an idle machine.
+const PATIENCE: Duration = Duration::from_mins(3);
+
+/// What there is to see at one moment.
+#[derive(Clone, Debug)]
+pub(super) struct Scene {
+    pub(super) look: Look,
+    pub(super) run: Run,
+}
+
+/// An act that was played.
+#[derive(Clone, Debug)]
+pub(super) struct Played {
+    /// When it was set off.
+    pub(super) began: Timestamp,
+    /// When it had its effect.
+    pub(super) done: Timestamp,
+    /// When the audience was let go.
+    pub(super) left: Timestamp,
+    /// Whether it had its effect at all.
+    pub(super) finished: bool,
+    /// The fleet before.
+    pub(super) before: Look,
+    /// What there was to see in the end.
+    pub(super) last: Scene,
+}
+
+/// Who looks on.
+pub(super) struct Audience<'a> {
+    pub(super) stage: &'a Stage,
+    pub(super) fleet: &'a mut Fleet,
+    pub(super) screen: &'a mut Screen,
+}
+
+impl Audience<'_> {
+    /// What there is to see now.
+    pub(super) async fn scene(&mut self) -> Result<Scene> {
+        let ended = self.stage.updater.process.exit();
+        if let Some(exit) = ended {
+            bail!("daemon-updater ended with {exit}:\n{}", self.stage.updater.process.output());
+        }
+        let run = Run::newest(&self.stage.client, NAMESPACE).await?.unwrap_or_default();
+        self.stage.observer.evidence(|notes, _| self.fleet.read(notes))?;
+        Ok(Scene { look: self.fleet.look(Timestamp::now()), run })
+    }
+
+    /// Sets an act off with `begin` and shows it until `done` has held for `linger` without a break.
+    pub(super) async fn watch(
+        &mut self,
+        begin: impl Future<Output = Result<()>>,
+        done: impl Fn(&Scene) -> bool,
+        linger: Duration,
+    ) -> Result<Played> {
+        let Scene { look: before, run } = self.scene().await?;
+        let (began, start) = (Timestamp::now(), Instant::now());
+        begin.await?;
+        let mut words = Words { last: run, said: Duration::ZERO };
+        let mut effect: Option<(Timestamp, Instant)> = None;
+        loop {
+            let scene = self.scene().await?;
+            effect = done(&scene).then(|| effect.unwrap_or_else(|| (Timestamp::now(), Instant::now())));
+            let finished = effect.is_some_and(|(_, since)| since.elapsed() >= linger);
+            if finished || start.elapsed() > PATIENCE {
+                self.show_last(&scene);
+                let left = Timestamp::now();
+                let done = effect.map_or(left, |(at, _)| at);
+                return Ok(Played { began, done, left, finished, before, last: scene });
+            }
+            self.show(&scene, start.elapsed(), &mut words);
+            tokio::time::sleep(PICTURE_EVERY).await;
+        }
+    }
+
+    fn show(&mut self, scene: &Scene, elapsed: Duration, words: &mut Words) {
+        if self.screen.is_live() {
+            let picture = paint::picture(&scene.look, &scene.run, elapsed, self.screen.width());
+            self.screen.draw(&picture);
+        } else if words.are_news(&scene.run, elapsed) {
+            self.screen.say_all(paint::words(&scene.run, elapsed, self.screen.width()));
+        }
+    }
+
+    /// Leaves the pools as they are in the end on the screen.
+    fn show_last(&mut self, scene: &Scene) {
+        let width = self.screen.width();
+        self.screen.say_all(paint::table(&scene.look, width));
+        self.screen.say(&Line::new());
+        self.screen.say_all(wrap(Tone::Plain, &scene.run.words().unwrap_or_default(), 2, width));
+    }
+}
+
+/// What was last said of a run, and when.
+struct Words {
+    last: Run,
+    said: Duration,
+}
+
+impl Words {
+    fn are_news(&mut self, run: &Run, elapsed: Duration) -> bool {
+        let turn = self.last.phase != run.phase || self.last.revision != run.revision;
+        let progress = self.last.sentence != run.sentence && elapsed >= self.said + WORDS_EVERY;
+        let news = run.words().is_some() && (turn || progress);
+        if news {
+            *self = Self { last: run.clone(), said: elapsed };
+        }
+        news
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use api::fleet_rollout::Phase;
+
+    use super::*;
+
+    fn run(phase: Phase, sentence: &str) -> Run {
+        Run { phase, sentence: sentence.to_owned(), ..Run::default() }
+    }
+
+    #[test]
+    fn only_news_is_said_and_progress_not_too_often() {
+        let mut words = Words { last: run(Phase::Completed, "all"), said: Duration::ZERO };
+        let mut said = |run: Run, seconds| words.are_news(&run, Duration::from_secs(seconds));
+        assert!(!said(run(Phase::Completed, "all"), 0), "it was so before");
+        assert!(!said(run(Phase::Progressing, ""), 0), "no words");
+        assert!(said(run(Phase::Progressing, "1 of 9"), 0));
+        assert!(!said(run(Phase::Progressing, "1 of 9"), 9), "the same again");
+        assert!(said(run(Phase::Progressing, "2 of 9"), 10));
+        assert!(!said(run(Phase::Progressing, "3 of 9"), 12), "too soon");
+        assert!(said(run(Phase::Halted, "3 of 9"), 12), "another phase at once");
+    }
+}

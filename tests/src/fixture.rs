@@ -1,0 +1,38 @@
+//! What the suites on a real cluster stand on: a [`Testbed`] (cluster, watcher, updaters) and on it [`Scene`]s, each with its
+//! own namespace and nodes, so that several run at once. Everything ends with the program, however that ends.
+
+mod pace;
+mod runs;
+mod scene;
+mod testbed;
+mod updater;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+pub use pace::Pace;
+pub use scene::{SCENE_LABEL, Scene};
+pub use testbed::Testbed;
+pub use updater::{Updater, UpdaterSpec};
+
+/// How often a condition is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Waits until `look` finds something. An error of `look` ends the wait.
+pub async fn eventually<T>(
+    what: &str,
+    patience: Duration,
+    mut look: impl AsyncFnMut() -> Result<Option<T>>,
+) -> Result<T> {
+    let deadline = Instant::now() + patience;
+    loop {
+        if let Some(found) = look().await? {
+            return Ok(found);
+        }
+        if Instant::now() > deadline {
+            bail!("waited {patience:?} in vain for {what}");
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
