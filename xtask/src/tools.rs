@@ -11,7 +11,8 @@ use self::build::Module;
 
 /// What a user can do when these programs cannot be built.
 const WAY_OUT: &str = "The local control plane is built with Go 1.26 or newer (https://go.dev/dl) and needs a Go module proxy. \
-     Instead of it, `--kubeconfig FILE` uses a cluster with kwok nodes that you have.";
+     Instead of it, `cargo xtask cluster up --kubeconfig FILE` uses a cluster that you have and that runs kwok; \
+     daemon-updater takes the same `--kubeconfig FILE`. Demo and tests need a cluster of their own, for its audit log.";
 
 /// The programs of a local control plane.
 #[derive(Clone, Debug)]

