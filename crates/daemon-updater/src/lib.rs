@@ -1,7 +1,8 @@
 //! daemon-updater: DaemonSets upgrade past nodes that are offline.
 //!
 //! Reading order: [`Config`], then `reconcile`, whose steps are the modules: `admit` (is this DaemonSet ours?), `begin` (the
-//! run of its newest revision), `observe` (one snapshot, planned), `commit` (fenced deletes), `publish` (status, events).
+//! run of its newest revision), `observe` (one snapshot, planned), `commit` (fenced deletes), `publish` (status, events). What runs
+//! beside it reports by `letters`.
 //!
 //! Invariant: pods are deleted in `commit` and nowhere else, each with a permit of the lease and the UID that was decided on.
 

@@ -6,7 +6,7 @@
 //! 1. `units`: what is each unit's state now? Activations begin, settle, or get a verdict.
 //! 2. `evidence`: which nodes were lost, and does that speak against the release?
 //! 3. `halt`: does anything end or stop the run? Is its wave done?
-//! 4. `start`: which units may start inside every budget, and why not the others?
+//! 4. `candidates`: which units may start inside every budget, and why not the others?
 
 mod candidates;
 mod evidence;

@@ -73,7 +73,6 @@ fn has_succeeded(input: &Input<'_>, fleet: &Fleet<'_>, revisit: &mut Revisit) ->
     let all = &fleet.all;
     let seen = all.settled + all.failed + all.pre_existing;
     revisit.due(input.view.since + input.timing.reachable_after)
-        && input.is_settled()
         && all.undone == 0
         && seen >= needed(input, fleet)
 }

@@ -103,9 +103,4 @@ impl Input<'_> {
     pub(super) fn is_stale(&self) -> bool {
         self.view.heard + self.timing.watch_stale <= self.now
     }
-
-    /// Whether the view is old enough to know who is reachable.
-    pub(super) fn is_settled(&self) -> bool {
-        self.view.since + self.timing.reachable_after <= self.now
-    }
 }
