@@ -72,9 +72,7 @@ pub(super) fn needed(input: &Input<'_>, fleet: &Fleet<'_>) -> u32 {
 fn has_succeeded(input: &Input<'_>, fleet: &Fleet<'_>, revisit: &mut Revisit) -> bool {
     let all = &fleet.all;
     let seen = all.settled + all.failed + all.pre_existing;
-    revisit.due(input.view.since + input.timing.reachable_after)
-        && all.undone == 0
-        && seen >= needed(input, fleet)
+    revisit.due(input.view.since + input.timing.reachable_after) && all.undone == 0 && seen >= needed(input, fleet)
 }
 
 fn reason(input: &Input<'_>, fleet: &Fleet<'_>, run: &Run, revisit: &mut Revisit) -> Option<(HaltReason, String)> {
