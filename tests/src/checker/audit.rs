@@ -134,9 +134,10 @@ pub(super) fn publications(calls: &[Call]) -> HashMap<&str, Published> {
     let mut found: HashMap<&str, Published> = HashMap::new();
     for call in calls.iter().filter(|call| call.is_write() && call.is_accepted()) {
         let Some(version) = &call.version else { continue };
-        let told = Published { earliest: call.received, latest: call.completed };
+        let told = Published { earliest: call.received, latest: call.completed, exact: true };
         let known = found.entry(version).or_insert(told);
-        *known = Published { earliest: known.earliest.min(told.earliest), latest: known.latest.min(told.latest) };
+        known.earliest = known.earliest.min(told.earliest);
+        known.latest = known.latest.min(told.latest);
     }
     found
 }

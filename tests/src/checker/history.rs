@@ -162,13 +162,15 @@ impl History {
 
 fn when(note: &Note, publications: &HashMap<&str, Published>) -> Published {
     if note.at_first {
-        return Published { earliest: LONG_AGO, latest: note.received };
+        return Published { earliest: LONG_AGO, latest: note.received, exact: false };
     }
     match publications.get(note.version.as_str()) {
-        Some(known) => {
-            Published { earliest: known.earliest.min(note.received), latest: known.latest.min(note.received) }
-        }
-        None => Published { earliest: note.received - WATCHER_LAG, latest: note.received },
+        Some(known) => Published {
+            earliest: known.earliest.min(note.received),
+            latest: known.latest.min(note.received),
+            exact: true,
+        },
+        None => Published { earliest: note.received - WATCHER_LAG, latest: note.received, exact: false },
     }
 }
 

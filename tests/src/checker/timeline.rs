@@ -9,6 +9,8 @@ pub(super) struct Published {
     pub earliest: Timestamp,
     /// Somebody had been told of the change.
     pub latest: Timestamp,
+    /// Both are known from the request itself. Otherwise `earliest` is a guess from when the watcher was told.
+    pub exact: bool,
 }
 
 /// The successive values of something.
@@ -24,17 +26,27 @@ impl<T> Default for Timeline<T> {
 }
 
 impl<T> Timeline<T> {
-    /// Adds the next value. When it was public, so was all that came before: a change whose time is only known from a
-    /// watcher that was told late is pulled back by the next one whose time is known better.
+    /// Adds the next value. It was not public before what came before it, which was public when it was: a guess is lifted
+    /// to the change before it, and pulled back by one after it that is known better.
     pub(super) fn push(&mut self, published: Published, value: T) {
-        for (before, _) in self.changes.iter_mut().rev() {
-            if before.earliest <= published.earliest && before.latest <= published.latest {
+        let mut moved = self.changes.len();
+        while let Some((before, _)) = moved.checked_sub(1).map(|at| &mut self.changes[at]) {
+            let guessed_late = published.exact && !before.exact && published.earliest < before.earliest;
+            if !guessed_late && before.latest <= published.latest {
                 break;
             }
-            before.earliest = before.earliest.min(published.earliest);
             before.latest = before.latest.min(published.latest);
+            if guessed_late {
+                before.earliest = published.earliest;
+            }
+            moved -= 1;
         }
         self.changes.push((published, value));
+        for at in moved.max(1)..self.changes.len() {
+            let floor = self.changes[at - 1].0.earliest;
+            let lifted = &mut self.changes[at].0.earliest;
+            *lifted = (*lifted).max(floor);
+        }
     }
 
     /// The newest value.
@@ -108,7 +120,7 @@ mod tests {
     fn line(changes: &[(i64, i64, u32)]) -> Timeline<u32> {
         let mut line = Timeline::default();
         for (earliest, latest, value) in changes {
-            line.push(Published { earliest: ms(*earliest), latest: ms(*latest) }, *value);
+            line.push(Published { earliest: ms(*earliest), latest: ms(*latest), exact: true }, *value);
         }
         line
     }
@@ -129,13 +141,24 @@ mod tests {
     }
 
     #[test]
-    fn a_change_that_was_told_late_is_pulled_back_by_the_next_one() {
+    fn a_guess_is_pulled_back_by_the_next_change_that_is_known_better() {
         // The binding of a pod is heard of at 900, when the pod had been Ready (audited) since 510.
-        let line = line(&[(0, 10, 1), (700, 900, 2), (500, 510, 3)]);
+        let mut line = line(&[(0, 10, 1)]);
+        line.push(Published { earliest: ms(700), latest: ms(900), exact: false }, 2);
+        line.push(Published { earliest: ms(500), latest: ms(510), exact: true }, 3);
         assert_eq!(line.at(ms(520)), Some(&3));
         let ready = line.held_for(ms(0), SignedDuration::from_millis(100), Timestamp::MAX, |value| *value == 3);
         assert_eq!(ready, Some(ms(600)));
         assert_eq!(line.at(ms(499)), Some(&1));
+    }
+
+    #[test]
+    fn a_guess_does_not_move_what_is_known() {
+        // A pod is deleted at 500 (audited), and its end is heard of at 600: the deletion was still not public before 500.
+        let mut line = line(&[(0, 10, 1), (500, 510, 2)]);
+        line.push(Published { earliest: ms(400), latest: ms(600), exact: false }, 3);
+        let lag = SignedDuration::from_millis(200);
+        assert_eq!(line.believable(ms(500), lag).collect::<Vec<_>>(), [&1]);
     }
 
     #[test]

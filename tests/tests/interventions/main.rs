@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use api::fleet_rollout::FleetRolloutStatus;
+use api::names;
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt as _;
 use tests::checker::Call;
@@ -52,18 +54,24 @@ async fn await_status(
 
 /// Waits until nothing is under way any more in a run that starts nothing and has `pods` pods, and makes sure that it stays so.
 async fn stands_still(scene: &Scene<'_>, daemon: &Daemon, pods: usize) -> Result<FleetRolloutStatus> {
-    let before = eventually("what is under way to end", MINUTE, async || {
+    let name = daemon.get().await?.name_any();
+    let before = eventually("what is under way to end, and the run to say so", MINUTE, async || {
         let all = daemon.pods().await?;
         let well = all.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none() && is_ready(pod)).count();
-        let status = scene.status(&daemon.get().await?.name_any()).await?;
-        let settled = status.filter(|status| status.units.settled == status.units.updated);
-        Ok(settled.filter(|_| (all.len(), well) == (pods, pods)))
+        let Some(run) = scene.runs(&name).await?.pop() else { return Ok(None) };
+        // A status is written after what it tells of.
+        let hash = |pod: &Pod| pod.labels().get(names::REVISION_HASH).cloned().unwrap_or_default();
+        let updated = all.iter().filter(|pod| format!("{name}-{}", hash(pod)) == run.spec.revision.name).count();
+        let told = |status: &FleetRolloutStatus| {
+            status.units.settled == status.units.updated && usize::try_from(status.units.updated) == Ok(updated)
+        };
+        Ok(run.status.filter(|status| (all.len(), well) == (pods, pods) && told(status)))
     })
     .await?;
     let uids = scene.uids(daemon).await?;
     scene.no_more_deletes(A_WHILE).await?;
     ensure!(scene.uids(daemon).await? == uids, "pods were replaced in {}", scene.namespace);
-    let after = scene.status(&daemon.get().await?.name_any()).await?.context("the run is gone")?;
+    let after = scene.status(&name).await?.context("the run is gone")?;
     ensure!(after.units == before.units, "{:?} became {:?}", before.units, after.units);
     Ok(after)
 }

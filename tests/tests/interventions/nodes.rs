@@ -36,14 +36,14 @@ async fn a_cordoned_node_waits_and_says_so() -> Result<()> {
 
 #[tokio::test]
 async fn a_node_deleted_and_added_again_is_another_node() -> Result<()> {
-    let scene = bed().await?.scene("added-again", 6, 2).await?;
+    let scene = bed().await?.scene("added-again", 12, 2).await?;
     let agent = scene.deploy("agent", "2").await?;
     agent.release("v2").await?;
     await_status(&scene, "agent", 2, "two units", |status| status.units.updated >= 2).await?;
     scene.tell_run("agent", &json!({"desiredState": "Paused"})).await?;
     scene.await_phase("agent", 2, Phase::Paused, MINUTE).await?;
-    let status = stands_still(&scene, &agent, 6).await?;
-    assert!((2..6).contains(&status.units.updated), "{:?}", status.units);
+    let status = stands_still(&scene, &agent, 12).await?;
+    assert!((2..12).contains(&status.units.updated), "{:?}", status.units);
     let pods = agent.pods_by_node().await?;
     let at = |tag: &str| {
         let image = format!("registry.local/agent:{tag}");
@@ -55,8 +55,8 @@ async fn a_node_deleted_and_added_again_is_another_node() -> Result<()> {
     tokio::try_join!(fleet.replace(done), fleet.replace(waiting))?;
     scene.tell_run("agent", &json!({"desiredState": "Running"})).await?;
     let status = scene.await_phase("agent", 2, Phase::Completed, MINUTE).await?;
-    assert_eq!((status.units.desired, status.units.updated, status.units.settled), (6, 6, 6));
-    agent.await_ready("v2", 6, MINUTE).await?;
+    assert_eq!((status.units.desired, status.units.updated, status.units.settled), (12, 12, 12));
+    agent.await_ready("v2", 12, MINUTE).await?;
     let verdict = scene.finish_done().await?;
     assert!(verdict.restarts.values().all(|restarts| *restarts == 1), "{verdict}");
     Ok(())

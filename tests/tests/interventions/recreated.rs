@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use api::controller_revision::{ControllerRevision, newest};
 use api::fleet_rollout::Phase;
 use api::names;
+use jiff::SignedDuration;
 use k8s_openapi::api::apps::v1 as apps;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, ListParams, PostParams};
@@ -19,13 +20,18 @@ use super::{MINUTE, await_status, calls};
 
 #[tokio::test]
 async fn a_pod_of_the_same_name_is_not_the_pod_that_was_decided_on() -> Result<()> {
-    let bed = Testbed::start(Pace::calm()).await?;
-    let updater = bed.updater(UpdaterSpec::default().env("DROVER_FAULTS", "delay-3000:1:delete/pods")).await?;
+    // The updater stands still meanwhile, for as long as that takes: neither its write nor its lease may run out.
+    let mut pace = Pace::calm();
+    (pace.lease, pace.write_timeout) = (SignedDuration::from_mins(4), SignedDuration::from_mins(1));
+    let bed = Testbed::start(pace).await?;
+    let updater = bed.updater(UpdaterSpec::default().env("DROVER_FAULTS", "delay-10000:1:delete/pods")).await?;
     let scene = bed.scene("recreated", 1, 1).await?;
     let agent = scene.deploy("agent", "1").await?;
     agent.release("v2").await?;
     updater.process.await_line("injecting a fault", MINUTE).await?;
+    updater.process.pause()?;
     let mine = make_again(&scene, &agent).await?;
+    updater.process.resume()?;
 
     await_status(&scene, "agent", 2, "a unit that moved by itself", |status| {
         status.phase == Phase::Completed && (status.units.settled, status.units.uncontrolled) == (1, 1)

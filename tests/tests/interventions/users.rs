@@ -20,7 +20,7 @@ async fn a_run_is_paused_resumed_and_aborted() -> Result<()> {
     scene.await_phase("agent", 2, Phase::Paused, MINUTE).await?;
     let paused = stands_still(&scene, &agent, 12).await?;
     assert_eq!(paused.phase, Phase::Paused);
-    assert!(paused.units.updated < 10, "{:?}", paused.units);
+    assert!(paused.units.updated < 12, "{:?}", paused.units);
 
     desire(&scene, "Running").await?;
     let more = paused.units.updated + 1;

@@ -147,6 +147,8 @@ impl Suite {
         let mut command = Command::new(&self.executable);
         command.current_dir(&self.dir).env("CARGO_MANIFEST_DIR", &self.dir);
         command.env("DROVER_XTASK", xtask_binary()?);
+        // An error's chain says what went wrong; a backtrace through the runtime buries it.
+        command.env("RUST_LIB_BACKTRACE", "0");
         if self.name.starts_with(REAL_CLUSTER) {
             command.env("RUST_TEST_THREADS", WAITING_TESTS);
         }
