@@ -13,6 +13,7 @@
 mod contender;
 mod figures;
 pub mod ideal;
+pub mod leaders;
 pub mod null;
 mod progress;
 mod rollout;

@@ -4,6 +4,7 @@
 mod pace;
 mod runs;
 mod scene;
+pub mod service;
 mod testbed;
 mod updater;
 
@@ -13,6 +14,7 @@ use anyhow::{Result, bail};
 
 pub use pace::Pace;
 pub use scene::{SCENE_LABEL, Scene};
+pub use service::{Service, ServiceSpec};
 pub use testbed::Testbed;
 pub use updater::{Updater, UpdaterSpec};
 

@@ -19,6 +19,7 @@ use tokio::sync::Mutex;
 pub use self::components::Component;
 use self::components::Flags;
 use self::layout::Layout;
+pub use self::pki::{Authority, Identity, LOCAL_HOSTS, write_server};
 pub use self::spec::ClusterSpec;
 pub(crate) use self::spec::Place;
 use crate::named::NamedCluster;
@@ -107,6 +108,12 @@ impl Cluster {
             Some(own) => Ok(own.layout.scratch()),
             None => Supervisor::shared()?.scratch(),
         }
+    }
+
+    /// The directory with a certificate by which services on this host can serve gRPC (`tls.crt`, `tls.key`) and the authority
+    /// that signed it (`ca.crt`). `None` for a cluster that is not ours.
+    pub fn certificates(&self) -> Option<PathBuf> {
+        self.own.as_ref().map(|own| own.layout.certificates())
     }
 
     /// The fleet's nodes.

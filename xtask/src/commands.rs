@@ -30,7 +30,7 @@ enum Command {
     /// Runs a real Kubernetes control plane with simulated nodes on this machine.
     #[command(subcommand)]
     Cluster(cluster::ClusterCommand),
-    /// Measures what an upgrade costs, against an ideal client and a null controller.
+    /// Measures what the services cost, on a real control plane.
     #[command(subcommand)]
     Bench(bench::BenchCommand),
     /// Checks the laws of the workspace, formatting, clippy and that generated files are current.

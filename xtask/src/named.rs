@@ -156,7 +156,15 @@ impl NamedCluster {
 
     /// Shell commands that make kubectl use this cluster.
     pub fn environment(&self) -> String {
-        format!("export KUBECONFIG='{}'\nexport PATH='{}':\"$PATH\"\n", self.kubeconfig.display(), self.tools.display())
+        let certificates = self.kubeconfig.with_file_name("certificates");
+        let (kubeconfig, tools, certificates) = (self.kubeconfig.display(), self.tools.display(), certificates.display());
+        format!(
+            "export KUBECONFIG='{kubeconfig}'\nexport PATH='{tools}':\"$PATH\"\n\
+             # By these a service started here serves gRPC over TLS; DROVER_CA is for who calls it.\n\
+             export DROVER_GRPC__TLS__CERTIFICATE='{certificates}/tls.crt'\n\
+             export DROVER_GRPC__TLS__KEY='{certificates}/tls.key'\n\
+             export DROVER_CA='{certificates}/ca.crt'\n"
+        )
     }
 
     fn record(&self) -> Result<()> {

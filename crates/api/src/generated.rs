@@ -1,11 +1,12 @@
 //! The files under `deploy/` that are made from the types and tables of this crate. `cargo xtask gen` writes them.
 
 mod crd;
+mod policies;
 mod yaml;
 
 use serde_json::Value;
 
-use crate::rbac::DAEMON_UPDATER;
+use crate::rbac::{self, DAEMON_UPDATER, LEADER_ENDPOINTS_CONTROLLER};
 
 /// Why a file could not be made: a type does not serialise. No input can cause it, so a test finds it.
 #[derive(Debug, thiserror::Error)]
@@ -31,15 +32,18 @@ pub enum GenerateError {
 /// All of them: paths relative to the repository's root, and contents.
 pub fn files() -> Result<Vec<(&'static str, String)>, GenerateError> {
     Ok(vec![
-        file("deploy/crds/fleetrollouts.drover.dev.yaml", crd::documents)?,
-        file("deploy/daemon-updater/rbac.yaml", rbac)?,
+        file("deploy/crds/fleetrollouts.drover.dev.yaml", crd::fleet_rollouts)?,
+        file("deploy/crds/nodepools.apps.openyurt.io.yaml", crd::node_pools)?,
+        file("deploy/daemon-updater/rbac.yaml", || rights(&DAEMON_UPDATER))?,
+        file("deploy/leader-endpoints-controller/policies.yaml", policies::documents)?,
+        file("deploy/leader-endpoints-controller/rbac.yaml", || rights(&LEADER_ENDPOINTS_CONTROLLER))?,
     ])
 }
 
-fn rbac() -> serde_json::Result<Vec<Value>> {
-    let (role, binding) = DAEMON_UPDATER.cluster_role();
+fn rights(service: &rbac::Service) -> serde_json::Result<Vec<Value>> {
+    let (role, binding) = service.cluster_role();
     let mut documents = vec![serde_json::to_value(role)?, serde_json::to_value(binding)?];
-    for (role, binding) in DAEMON_UPDATER.roles() {
+    for (role, binding) in service.roles() {
         documents.push(serde_json::to_value(role)?);
         documents.push(serde_json::to_value(binding)?);
     }

@@ -2,6 +2,7 @@
 //! kinds, and what each service may do.
 //!
 //! - [`fleet_rollout`] – the `FleetRollout` kind: one run of one revision of one target.
+//! - [`node_pool`] – OpenYurt's `NodePool` kind: a group of nodes and its leaders.
 //! - [`amount`] – "5" or "10%" in specs and annotations.
 //! - [`annotations`] – OpenYurt's annotations on DaemonSets, parsed once and refused with a reason.
 //! - [`names`] – every key, reason, condition type and object name.
@@ -16,6 +17,7 @@ pub mod daemon_set;
 pub mod fleet_rollout;
 pub mod generated;
 pub mod names;
+pub mod node_pool;
 pub mod rbac;
 
 use serde::{Deserialize, Deserializer};

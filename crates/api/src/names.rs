@@ -1,5 +1,7 @@
 //! Every key, reason, condition type and object name that Drover shares with a cluster.
 
+pub mod pool;
+
 /// The API group of Drover's own kinds.
 pub const GROUP: &str = "drover.dev";
 
@@ -22,6 +24,9 @@ pub const TARGET_UID: &str = "drover.dev/target-uid";
 
 /// The field manager of daemon-updater: what it owns under server-side apply.
 pub const DAEMON_UPDATER: &str = "drover-daemon-updater";
+
+/// The field manager of leader-endpoints-controller: what it owns under server-side apply.
+pub const LEADER_ENDPOINTS_CONTROLLER: &str = "drover-leader-endpoints-controller";
 
 /// The value of `spec.updateStrategy.type` under which the DaemonSet controller leaves replacing pods to others.
 pub const ON_DELETE: &str = "OnDelete";

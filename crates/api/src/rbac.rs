@@ -47,6 +47,8 @@ pub const DAEMON_UPDATER: Service = Service {
         Rule::on("drover.dev", "fleetrollouts", &["create", "delete", "get", "list", "watch"]),
         Rule::on("drover.dev", "fleetrollouts/status", &["patch"]),
         Rule::on("", "events", &["create", "patch"]),
+        // Who calls it over gRPC.
+        Rule::on("authentication.k8s.io", "tokenreviews", &["create"]),
     ],
     within: &[
         (
@@ -62,6 +64,61 @@ pub const DAEMON_UPDATER: Service = Service {
         ("kube-system", &[Rule::on("coordination.k8s.io", "leases", &["list", "watch"]).named(&["yurt-manager"])]),
     ],
 };
+
+/// What leaders may fetch for their pool, by API group and resource. leader-endpoints-controller grants nothing else
+/// through the ClusterRole `yurt-hub-multiplexer`, and can grant nothing else: nobody may write a role with rights that he
+/// does not hold, and these are all that its own role holds to list and watch for others.
+///
+/// Every edge of every pool reads what is in this list, so nothing secret can be in it: what kube-proxy, DNS and CNI
+/// plugins watch on each node anyway. No ConfigMaps, which people keep passwords in, and no pods, whose specs hold more than
+/// a neighbour needs to know.
+pub const POOL_SCOPED: [(&str, &str); 5] =
+    [("", "endpoints"), ("", "namespaces"), ("", "nodes"), ("", "services"), ("discovery.k8s.io", "endpointslices")];
+
+/// leader-endpoints-controller: it reads NodePools and nodes, keeps their status and attributes, publishes each pool's
+/// leaders, and grants hubs what leaders fetch for their pool.
+pub const LEADER_ENDPOINTS_CONTROLLER: Service = Service {
+    account: "leader-endpoints-controller",
+    role: "drover-leader-endpoints-controller",
+    everywhere: &[
+        Rule::on("apps.openyurt.io", "nodepools", &["get", "list", "watch"]),
+        Rule::on("apps.openyurt.io", "nodepools/status", &["patch"]),
+        Rule::on("", "nodes", &["list", "patch", "watch"]),
+        // What it may grant: POOL_SCOPED, of which nodes are above.
+        Rule::on("", "endpoints", &["list", "watch"]),
+        Rule::on("", "namespaces", &["list", "watch"]),
+        Rule::on("", "services", &["list", "watch"]),
+        Rule::on("discovery.k8s.io", "endpointslices", &["list", "watch"]),
+        Rule::on("rbac.authorization.k8s.io", "clusterroles", &["create"]),
+        Rule::on("rbac.authorization.k8s.io", "clusterroles", &["list", "patch", "watch"])
+            .named(&["yurt-hub-multiplexer"]),
+        Rule::on("", "events", &["create", "patch"]),
+        Rule::on("authentication.k8s.io", "tokenreviews", &["create"]),
+    ],
+    within: &[
+        (
+            NAMESPACE,
+            &[
+                Rule::on("coordination.k8s.io", "leases", &["create"]),
+                Rule::on("coordination.k8s.io", "leases", &["list", "patch", "watch"])
+                    .named(&["drover-leader-endpoints-controller"]),
+            ],
+        ),
+        // Where hubs look for their leaders, and where a live yurt-manager is known by its lease.
+        (
+            "kube-system",
+            &[
+                Rule::on("", "configmaps", &["create", "delete", "list", "patch", "watch"]),
+                Rule::on("", "endpoints", &["create", "delete", "patch"]),
+                Rule::on("discovery.k8s.io", "endpointslices", &["create", "delete", "patch"]),
+                Rule::on("coordination.k8s.io", "leases", &["list", "watch"]).named(&["yurt-manager"]),
+            ],
+        ),
+    ],
+};
+
+/// All services.
+pub const SERVICES: [&Service; 2] = [&DAEMON_UPDATER, &LEADER_ENDPOINTS_CONTROLLER];
 
 impl Rule {
     const fn on(group: &'static str, resource: &'static str, verbs: &'static [&'static str]) -> Self {
@@ -136,40 +193,84 @@ fn policies(rules: &[Rule]) -> Vec<PolicyRule> {
 mod tests {
     use super::*;
 
-    /// Rights with which a service could take more rights, read secrets or change what it must only watch.
+    fn rules(service: &Service) -> impl Iterator<Item = &Rule> {
+        service.everywhere.iter().chain(service.within.iter().flat_map(|(_, rules)| *rules))
+    }
+
+    fn only_reads(rule: &Rule) -> bool {
+        rule.verbs.iter().all(|verb| ["get", "list", "watch"].contains(verb))
+    }
+
+    /// Rights with which a service could take more rights, read secrets or become somebody else.
     #[test]
     fn no_table_asks_for_more_than_a_service_may_have() {
-        let within = DAEMON_UPDATER.within.iter().flat_map(|(_, rules)| *rules);
-        for rule in DAEMON_UPDATER.everywhere.iter().chain(within) {
+        for rule in SERVICES.into_iter().flat_map(rules) {
             assert!(!rule.verbs.contains(&"*") && rule.resource != "*" && rule.group != "*", "{rule:?}");
+            assert!(!rule.verbs.iter().any(|verb| ["bind", "escalate", "impersonate"].contains(verb)), "{rule:?}");
             assert!(!["secrets", "serviceaccounts/token", "pods/exec"].contains(&rule.resource), "{rule:?}");
-            let writes = rule.verbs.iter().any(|verb| !["get", "list", "watch"].contains(verb));
-            let ours = rule.group == "drover.dev" || ["events", "leases"].contains(&rule.resource);
-            assert!(!writes || ours || (rule.resource == "pods" && rule.verbs.contains(&"delete")), "{rule:?}");
+            let access = rule.group == "rbac.authorization.k8s.io";
+            assert!(!access || only_reads(rule) || rule.verbs == ["create"] || !rule.names.is_empty(), "{rule:?}");
             assert!(rule.verbs.is_sorted(), "sorted, so that a diff shows what changed: {rule:?}");
+        }
+    }
+
+    /// What a service must only watch it cannot change.
+    #[test]
+    fn services_change_only_what_they_are_for() {
+        let changed = |service| {
+            let all: std::collections::BTreeSet<_> =
+                rules(service).filter(|rule| !only_reads(rule)).map(|rule| rule.resource).collect();
+            all.into_iter().collect::<Vec<_>>()
+        };
+        let common = ["events", "leases", "tokenreviews"];
+        let own = |service| changed(service).into_iter().filter(|of| !common.contains(of)).collect::<Vec<_>>();
+        assert_eq!(own(&DAEMON_UPDATER), ["fleetrollouts", "fleetrollouts/status", "pods"]);
+        assert_eq!(
+            own(&LEADER_ENDPOINTS_CONTROLLER),
+            ["clusterroles", "configmaps", "endpoints", "endpointslices", "nodepools/status", "nodes"]
+        );
+    }
+
+    #[test]
+    fn what_leaders_may_be_granted_is_exactly_what_the_controller_holds() {
+        let holds = |group: &str, resource: &str| {
+            LEADER_ENDPOINTS_CONTROLLER.everywhere.iter().any(|rule| {
+                let reads = rule.verbs.contains(&"list") && rule.verbs.contains(&"watch");
+                (rule.group, rule.resource) == (group, resource) && rule.names.is_empty() && reads
+            })
+        };
+        for (group, resource) in POOL_SCOPED {
+            assert!(holds(group, resource), "{group}/{resource}");
+        }
+        let foreign = ["", "discovery.k8s.io"];
+        let read = LEADER_ENDPOINTS_CONTROLLER.everywhere.iter().filter(|rule| rule.verbs.contains(&"list"));
+        for rule in read.filter(|rule| foreign.contains(&rule.group)) {
+            assert!(POOL_SCOPED.contains(&(rule.group, rule.resource)), "held without need: {rule:?}");
         }
     }
 
     /// What is deployed is what the table is about.
     #[test]
-    fn the_deployment_runs_under_the_tables_account() {
-        let read = |file: &str| -> serde_json::Value {
-            let path = format!("{}/../../deploy/daemon-updater/{file}", env!("CARGO_MANIFEST_DIR"));
-            serde_saphyr::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap()
-        };
-        let (account, deployment) = (read("service-account.yaml"), read("deployment.yaml"));
-        for object in [&account, &deployment] {
-            assert_eq!(object["metadata"]["namespace"], NAMESPACE);
-        }
-        assert_eq!(account["metadata"]["name"], DAEMON_UPDATER.account);
-        assert_eq!(deployment["spec"]["template"]["spec"]["serviceAccountName"], DAEMON_UPDATER.account);
-        let base = read("kustomization.yaml");
-        let listed: Vec<_> = base["resources"].as_array().unwrap().iter().filter_map(|file| file.as_str()).collect();
-        let here = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/daemon-updater")).unwrap();
-        for file in here.map(|file| file.unwrap().file_name().into_string().unwrap()) {
-            let is_yaml = std::path::Path::new(&file).extension().is_some_and(|end| end == "yaml");
-            let is_resource = is_yaml && file != "kustomization.yaml";
-            assert!(!is_resource || listed.contains(&file.as_str()), "{file} is in the folder but not in the base");
+    fn deployments_run_under_their_tables_accounts() {
+        for service in SERVICES {
+            let folder = format!("{}/../../deploy/{}", env!("CARGO_MANIFEST_DIR"), service.account);
+            let read = |file: &str| -> serde_json::Value {
+                serde_saphyr::from_str(&std::fs::read_to_string(format!("{folder}/{file}")).unwrap()).unwrap()
+            };
+            let (account, deployment) = (read("service-account.yaml"), read("deployment.yaml"));
+            for object in [&account, &deployment] {
+                assert_eq!(object["metadata"]["namespace"], NAMESPACE);
+            }
+            assert_eq!(account["metadata"]["name"], service.account);
+            assert_eq!(deployment["spec"]["template"]["spec"]["serviceAccountName"], service.account);
+            let base = read("kustomization.yaml");
+            let listed: Vec<_> = base["resources"].as_array().unwrap().iter().filter_map(|at| at.as_str()).collect();
+            for file in std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap())
+            {
+                let is_yaml = std::path::Path::new(&file).extension().is_some_and(|end| end == "yaml");
+                let is_resource = is_yaml && file != "kustomization.yaml";
+                assert!(!is_resource || listed.contains(&file.as_str()), "{folder}/{file} is not in the base");
+            }
         }
     }
 }

@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use chassis::access::{Account, Caller, Review, Reviewer, Table, Token, Unavailable};
 use chassis::{About, Process, ProcessError, ServiceConfig};
+use futures::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +37,22 @@ impl ServiceConfig for Config {
     const ABOUT: About = About { service: "herd", version: "1.2.3", summary: "Keeps sheep." };
 }
 
+/// Believes every token: `sheep.NAMESPACE.NAME` is that account's.
+struct Believer;
+
+impl Reviewer for Believer {
+    fn review(&self, token: Token) -> BoxFuture<'_, Result<Review, Unavailable>> {
+        let parts: Vec<&str> = token.expose().split('.').collect();
+        let review = match Account::new(parts[1], parts[2]) {
+            Ok(account) => Review::Good { caller: Caller::new(account), expires: None },
+            Err(error) => Review::Bad(error.to_string()),
+        };
+        Box::pin(async { Ok(review) })
+    }
+}
+
 async fn run(mut process: Process, config: Config) -> Result<(), ProcessError> {
+    process.access(Believer, Table::default());
     let stopping = process.shutdown().stopping();
     let counted = process.readiness().register("sheep");
     process.tasks().spawn("count sheep", async move {

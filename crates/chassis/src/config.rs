@@ -30,11 +30,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use address::{AddressError, Endpoint, Listen, LoopbackListen};
+pub use address::{AddressError, Endpoint, Listen};
 pub use directives::{Directives, DirectivesError};
 pub use flags::Flag;
 pub use period::{Period, PeriodError};
-pub use sections::{Admin, Config, Grpc, LogFormat, Share, ShareError, Shutdown, Telemetry};
+pub use sections::{Access, Admin, Config, Grpc, LogFormat, Share, ShareError, Shutdown, Telemetry, Tls};
 
 use crate::About;
 use layers::Layers;
@@ -149,6 +149,7 @@ pub fn load<C: ServiceConfig>(
     layers.refuse_unknown_keys()?;
     let process: Config = layers.extract()?;
     let service: C = layers.extract()?;
+    process.check().map_err(|refused| layers.refused(&refused))?;
     service.check().map_err(|refused| layers.refused(&refused))?;
     let text = reference::render::<C>(&process, &service);
     Ok(if command.print_config {

@@ -1,13 +1,17 @@
 //! The gRPC server of a process: its services, and what every call to them has.
 
 pub(crate) mod admin;
+mod admit;
+pub(crate) mod deadline;
 mod health;
 mod methods;
 mod observe;
 mod reflection;
-mod trace_context;
+mod serve;
+pub(crate) mod trace_context;
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::IntoResponse;
@@ -17,36 +21,42 @@ use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tonic::service::RoutesBuilder;
-use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
-use tower::Service;
+use tower::{Service, ServiceBuilder};
 
 pub use reflection::ReflectionError;
+pub use serve::CertificateError;
 
+use crate::access::{Reviewer, Table};
 use crate::{Metrics, Readiness};
+pub(crate) use admit::CallRate;
+use admit::AdmitLayer;
 use methods::Methods;
 use observe::ObserveLayer;
+pub(crate) use serve::Certificates;
+use serve::Door;
 
 /// The largest request message that a service should accept, in bytes; set it with the generated
 /// server's `max_decoding_message_size`. No request of Drover's holds more than a few names.
 pub const MAX_REQUEST_BYTES: usize = 64 * 1024;
 
-/// Calls at once on one connection. Each may hold a request of [`MAX_REQUEST_BYTES`].
-const MAX_STREAMS: u32 = 100;
-
-/// The headers of a call: a trace context, a token, a deadline.
-const MAX_HEADER_BYTES: u32 = 16 * 1024;
-
-/// How often a silent connection is asked whether its other end is still there.
-const KEEP_ALIVE: Duration = Duration::from_mins(1);
-
-/// Room for one request in flight in each stream: HTTP/2's own default, where hyper's is 1 MiB.
-const STREAM_WINDOW: u32 = 65_535;
-
 /// The services of a process.
 pub(crate) struct Services {
     routes: RoutesBuilder,
     names: Vec<&'static str>,
+}
+
+/// How they are served.
+pub(crate) struct Terms {
+    /// The longest a call may take until its first answer.
+    pub(crate) deadline: Duration,
+    /// What is served over TLS; plaintext without.
+    pub(crate) certificates: Option<Arc<Certificates>>,
+    /// Whose tokens those of callers are.
+    pub(crate) reviewer: Arc<dyn Reviewer>,
+    /// Which caller may call what.
+    pub(crate) table: Table,
+    /// How often one caller may call.
+    pub(crate) rate: CallRate,
 }
 
 impl Services {
@@ -68,31 +78,49 @@ impl Services {
     /// Adds health and reflection, and serves until `stopping` and until every call has ended.
     ///
     /// # Errors
-    /// When the descriptors of the services cannot be served, or the server fails.
+    /// When the descriptors of the services cannot be served, or a rule is about what is not served.
     pub(crate) async fn serve(
         mut self,
         listener: TcpListener,
-        deadline: Duration,
+        terms: Terms,
         metrics: &Metrics,
         readiness: Readiness,
         stopping: CancellationToken,
     ) -> Result<(), GrpcError> {
         let (health, reporting) = health::service(&self.names, readiness, stopping.clone()).await;
         self.add(health);
-        let methods = Methods::of(&self.names)?;
         reflection::add(&mut self)?;
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-        let server = Server::builder()
-            .initial_stream_window_size(STREAM_WINDOW)
-            .max_concurrent_streams(MAX_STREAMS)
-            .http2_max_header_list_size(MAX_HEADER_BYTES)
-            .http2_keepalive_interval(Some(KEEP_ALIVE))
-            .layer(ObserveLayer::new(methods, metrics, deadline))
-            .add_routes(self.routes.routes())
-            .serve_with_incoming_shutdown(incoming, stopping.cancelled());
-        let (served, ()) = tokio::join!(server, reporting);
-        Ok(served?)
+        let methods = Arc::new(Methods::of(&self.names)?);
+        let table = terms.table.with(open());
+        let is_served = |service: &str, method: Option<&str>| {
+            // Of a service without descriptors no methods are known.
+            self.names.contains(&service) && (methods.has(service, method) || !methods.has(service, None))
+        };
+        if let Some(rule) = table.unknown(is_served) {
+            return Err(GrpcError::Rule(rule));
+        }
+        let app = ServiceBuilder::new()
+            .layer(ObserveLayer::new(Arc::clone(&methods), metrics, terms.deadline))
+            .layer(AdmitLayer::new(table, self.names.clone(), terms.reviewer, terms.rate, methods, metrics))
+            .service(self.routes.routes().prepare());
+        let door = Door::new(app, terms.certificates.clone(), metrics, stopping.clone());
+        let certificates = async {
+            if let Some(certificates) = &terms.certificates {
+                certificates.follow(stopping).await;
+            }
+        };
+        tokio::join!(door.serve(listener), reporting, certificates);
+        Ok(())
     }
+}
+
+/// What tells no secret is open on this host, so that a probe and a first `grpcurl list` need no token there.
+fn open() -> Table {
+    let mut open = Table::default();
+    for service in reflection::NAMES.into_iter().chain([health::NAME]) {
+        open.open_on_loopback(service);
+    }
+    open
 }
 
 /// Why gRPC is not served.
@@ -104,7 +132,7 @@ pub enum GrpcError {
     /// The descriptors cannot be served.
     #[error("serving the descriptors of the services")]
     Reflection(#[from] ReflectionError),
-    /// The server failed.
-    #[error("serving gRPC")]
-    Serve(#[from] tonic::transport::Error),
+    /// The access table has a rule for a service or method that is not served.
+    #[error("the access table has a rule for {0}, which is not served")]
+    Rule(String),
 }

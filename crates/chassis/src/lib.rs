@@ -44,10 +44,13 @@
 //! ```
 
 mod about;
+pub mod access;
 pub mod config;
+pub mod feed;
 pub mod grpc;
 mod http;
 mod metrics;
+pub mod peer;
 mod process;
 mod readiness;
 mod standing;

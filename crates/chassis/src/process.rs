@@ -25,7 +25,8 @@ pub(crate) use tasks::causes;
 pub use tasks::{TaskEnd, Tasks};
 
 use crate::config::{Loaded, ServiceConfig};
-use crate::grpc::{Services, admin};
+use crate::access::{Allow, KnowsNobody, Reviewer, Table};
+use crate::grpc::{CallRate, CertificateError, Certificates, Services, Terms, admin};
 use crate::standing::Standing;
 use crate::telemetry::LogControl;
 use crate::workers::Workers;
@@ -50,7 +51,7 @@ pub struct Process {
     admin: admin::Admin,
     http: HttpServer,
     grpc: TcpListener,
-    deadline: Duration,
+    terms: Terms,
     grace: Duration,
 }
 
@@ -70,6 +71,9 @@ pub enum ProcessError {
     /// The addresses cannot be made known.
     #[error(transparent)]
     Addresses(#[from] AddressesError),
+    /// The certificate of the gRPC server cannot be used.
+    #[error("the certificate of the gRPC server")]
+    Certificate(#[from] CertificateError),
     /// SIGTERM and SIGINT cannot be received.
     #[error("setting up signals")]
     Signals(#[source] std::io::Error),
@@ -104,9 +108,11 @@ impl Process {
     /// Binds the listeners, writes the addresses file and begins to answer probes.
     ///
     /// # Errors
-    /// When a listener cannot be had, or the addresses file not be written.
+    /// When the certificate cannot be used, a listener cannot be had, or the addresses file not be written.
     pub async fn bind<C: ServiceConfig>(loaded: &Loaded<C>, log: LogControl) -> Result<Self, ProcessError> {
         let config = &loaded.process;
+        let metrics = Metrics::new(C::ABOUT);
+        let certificates = Certificates::load(&config.grpc.tls, &metrics)?;
         let (http, admin_address) = listen("admin HTTP", config.admin.listen.get()).await?;
         let (grpc, grpc_address) = listen("gRPC", config.grpc.listen.get()).await?;
         let addresses = Addresses { admin: admin_address, grpc: grpc_address };
@@ -114,7 +120,6 @@ impl Process {
             addresses.write(path)?;
         }
         let readiness = Readiness::new();
-        let metrics = Metrics::new(C::ABOUT);
         let shutdown = Shutdown::new();
         let (tasks, ended) = Tasks::new(shutdown.stopping());
         tracing::info!(
@@ -122,6 +127,7 @@ impl Process {
             version = C::ABOUT.version,
             admin = %addresses.admin,
             grpc = %addresses.grpc,
+            tls = certificates.is_some(),
             "starting"
         );
         Ok(Self {
@@ -145,7 +151,13 @@ impl Process {
             releases: Vec::new(),
             services: Services::new(),
             grpc,
-            deadline: config.grpc.deadline.get(),
+            terms: Terms {
+                deadline: config.grpc.deadline.get(),
+                certificates,
+                reviewer: Arc::new(KnowsNobody),
+                table: Table::default().service(admin::NAME, Allow::accounts(config.access.admins.clone())),
+                rate: CallRate { per_second: config.access.calls_per_second, burst: config.access.calls_at_once },
+            },
             grace: config.shutdown.grace.get(),
         })
     }
@@ -202,6 +214,13 @@ impl Process {
         self.services.add(service);
     }
 
+    /// Says whose tokens those of callers are, and which caller may call what. `AdminService` needs no rule: it is for the
+    /// accounts in `access.admins`. Without this nobody is known, and only health and reflection answer, on this host.
+    pub fn access(&mut self, reviewer: impl Reviewer, table: Table) {
+        self.terms.reviewer = Arc::new(reviewer);
+        self.terms.table = std::mem::take(&mut self.terms.table).with(table);
+    }
+
     /// Adds what to do last, when no task runs any more: give up leases, say goodbye. It has a few
     /// seconds. Several are done in the order in which they were added.
     pub fn on_release(&mut self, name: &'static str, release: impl Future<Output = ()> + Send + 'static) {
@@ -223,7 +242,7 @@ impl Process {
         let (metrics, readiness) = (self.metrics.clone(), self.readiness.clone());
         let stopping = self.shutdown.stopping();
         self.tasks.spawn(GRPC, async move {
-            self.services.serve(self.grpc, self.deadline, &metrics, readiness, stopping).await
+            self.services.serve(self.grpc, self.terms, &metrics, readiness, stopping).await
         });
         let early = tokio::select! {
             signal = signals.next() => {

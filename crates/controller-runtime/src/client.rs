@@ -14,6 +14,7 @@ mod connect;
 mod deadline;
 mod delete;
 mod faults;
+mod write;
 
 pub use call::{Call, Verb};
 pub use calls::{ApiCalls, CallCount};
@@ -22,3 +23,4 @@ pub use deadline::TimedOut;
 pub(crate) use delete::drain;
 pub use delete::{Deleted, WriteError, delete_pod};
 pub use faults::{FAULTS_VARIABLE, FaultError, Faults, Injected};
+pub use write::{Place, Writer};

@@ -13,7 +13,7 @@ mod pod_frame;
 mod pods;
 
 pub use follow::{FleetMetrics, follow};
-pub use names::Interned;
+pub use names::{Interned, intern};
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

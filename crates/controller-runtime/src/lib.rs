@@ -15,4 +15,5 @@ pub mod lease;
 pub mod mirror;
 pub mod queue;
 pub mod rollouts;
+pub mod token_review;
 pub mod watch;

@@ -30,6 +30,8 @@ impl Versioned for FleetRollout {
 }
 
 impl Mirrored for FleetRollout {
+    type Owner = Uid;
+
     fn uid(&self) -> Uid {
         self.metadata.uid.as_deref().and_then(|uid| uid.parse().ok()).unwrap_or_default()
     }

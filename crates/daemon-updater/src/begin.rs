@@ -84,7 +84,7 @@ async fn begin(
     known: Vec<Name>,
     before: Option<&Run>,
 ) -> Result<Box<Current>, Error> {
-    let runs = context.rollouts.of(target.uid);
+    let runs = context.rollouts.of(&target.uid);
     let number = newest.revision;
     let object = if let Some(object) = runs.iter().find(|run| run.spec.revision.number == number) {
         object.clone()

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use api::daemon_set::DaemonSet;
 use api::fleet_rollout::FleetRollout;
+use chassis::access::Table;
 use chassis::{Process, ProcessError, ServiceConfig, Standing};
 use controller_runtime::client::{ApiCalls, ConnectError, connect};
 use controller_runtime::events::{EventMetrics, EventRecorder, EventSettings};
@@ -15,6 +16,7 @@ use controller_runtime::lease::{
 };
 use controller_runtime::mirror::Mirror;
 use controller_runtime::queue::{Queue, QueueMetrics, WorkerBounds};
+use controller_runtime::token_review::TokenReviews;
 use controller_runtime::watch::{WatchMetrics, WatchTarget};
 use k8s_openapi::api::apps::v1 as apps;
 use tokio::sync::Semaphore;
@@ -91,6 +93,8 @@ pub async fn run(mut process: Process, config: Config) -> Result<(), RunError> {
 
 /// What `AdminService` shows and changes.
 fn serve(process: &mut Process, context: &Arc<Context>) {
+    // It serves AdminService only, which has its rule already.
+    process.access(TokenReviews::new(context.client.clone()), Table::default());
     process.workers(Arc::new(context.queue.clone()));
     let leadership = context.leadership.clone();
     process.standing(move || match &*leadership.subscribe().borrow() {

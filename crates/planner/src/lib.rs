@@ -8,7 +8,9 @@
 //! - [`placement`] – which nodes a DaemonSet's template may run on.
 //! - [`strategy`] – budgets, policies and timings, parsed.
 //! - [`rollout`] – one run of one revision: [`rollout::plan`].
+//! - [`election`] – who leads a pool's hubs: [`election::elect`].
 
+pub mod election;
 pub mod fleet;
 pub mod placement;
 pub mod rollout;

@@ -21,6 +21,21 @@ pub mod admin {
     }
 }
 
+/// Which nodes are in which pool, who is reachable, and who leads.
+pub mod topology {
+    /// Version 1: package `drover.topology.v1`.
+    #[expect(
+        clippy::allow_attributes_without_reason,
+        clippy::default_trait_access,
+        clippy::doc_markdown,
+        clippy::too_many_lines,
+        reason = "generated code: the generator decides its style"
+    )]
+    pub mod v1 {
+        include!("generated/drover.topology.v1.rs");
+    }
+}
+
 /// Descriptors of every `.proto` file of this crate and of what they import, with comments: what
 /// the gRPC reflection service hands out.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("generated/descriptors.bin");

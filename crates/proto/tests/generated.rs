@@ -65,6 +65,7 @@ fn generate() -> Result<BTreeMap<String, Vec<u8>>> {
         .build_client(true)
         .build_server(true)
         .build_transport(true)
+        .btree_map(".drover")
         .out_dir(out.path())
         .compile_fds(descriptors.clone())?;
     let mut files = read_folder(out.path())?;

@@ -156,7 +156,8 @@ impl Line {
     }
 }
 
-fn round(value: f64, digits: i32) -> f64 {
+/// Rounds to so many decimal places.
+pub(super) fn round(value: f64, digits: i32) -> f64 {
     let scale = 10_f64.powi(digits);
     (value * scale).round() / scale
 }

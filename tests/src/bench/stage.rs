@@ -34,7 +34,7 @@ const SOON: Duration = Duration::from_mins(1);
 /// Manifests under `deploy/` that daemon-updater needs, in this order.
 const MANIFESTS: [&str; 4] = [
     "deploy/crds/fleetrollouts.drover.dev.yaml",
-    "deploy/daemon-updater/namespace.yaml",
+    "deploy/drover-system/namespace.yaml",
     "deploy/daemon-updater/service-account.yaml",
     "deploy/daemon-updater/rbac.yaml",
 ];

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
+use tests::bench::leaders::LeadersBench;
 use tests::bench::{Bench, ideal, null};
 
 #[derive(Parser)]
@@ -29,6 +30,21 @@ enum Mode {
         #[arg(long)]
         rollouts: Option<u32>,
     },
+    /// leader-endpoints-controller.
+    Leaders {
+        /// Its program.
+        #[arg(long)]
+        controller: PathBuf,
+        /// How many pools there are.
+        #[arg(long)]
+        pools: u32,
+        /// How many leaders are lost.
+        #[arg(long)]
+        failovers: u32,
+        /// Where to write the figures.
+        #[arg(long)]
+        json: Option<PathBuf>,
+    },
     /// The ideal client.
     Ideal { kubeconfig: PathBuf },
     /// The null controller.
@@ -42,6 +58,9 @@ fn main() -> Result<()> {
         match Args::parse().mode {
             Mode::DaemonUpdater { updater, nodes, json, rollouts } => {
                 Bench { nodes, updater, json, rollouts }.run().await
+            }
+            Mode::Leaders { controller, pools, failovers, json } => {
+                LeadersBench { pools, failovers, controller, json }.run().await
             }
             Mode::Ideal { kubeconfig } => ideal::run(&kubeconfig).await,
             Mode::Null { kubeconfig } => null::run(&kubeconfig).await,

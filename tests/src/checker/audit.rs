@@ -65,7 +65,8 @@ impl Call {
 
     /// Whether it changes something when it is accepted.
     pub fn is_write(&self) -> bool {
-        !matches!(self.verb.as_str(), "get" | "list" | "watch")
+        // A TokenReview is a question, whatever its verb.
+        !matches!(self.verb.as_str(), "get" | "list" | "watch") && self.resource != "tokenreviews"
     }
 
     /// Verb, resource and subresource, such as `patch fleetrollouts/status`.

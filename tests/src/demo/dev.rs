@@ -8,6 +8,7 @@ use xtask::tools::{self, Tools};
 use super::screen::Screen;
 use super::stage::{DAEMON_SET, MAX_UNAVAILABLE, NAMESPACE, Stage, settle};
 use super::text::{Line, Tone, wrap};
+use crate::fixture::service::ADMIN;
 
 /// Sets the stage, says how to use it, and keeps it until `ended`.
 pub async fn leave_running(nodes: u32, pools: u32, ended: impl Future<Output = ()>) -> Result<()> {
@@ -40,6 +41,8 @@ async fn usage(stage: &Stage, grpcurl: &Path, width: usize) -> Result<Vec<Line>>
     let addresses = stage.updater.addresses().await?;
     let (admin, grpc) = (&addresses.admin, &addresses.grpc);
     let (kubeconfig, log) = (stage.bed.cluster.kubeconfig().display(), stage.updater.process.log().display());
+    let (services, authority) = (api::rbac::NAMESPACE, stage.updater.authority_file());
+    let authority = authority.display();
     let tools = format!("{}:{}", dir.display(), grpcurl.parent().unwrap_or(grpcurl).display());
     let newest = format!("$(kubectl -n {NAMESPACE} get fr --sort-by .spec.revision.number -o name | tail -n 1)");
     let of_run = |patch: &str| format!("kubectl -n {NAMESPACE} patch {newest} --type merge -p '{patch}'");
@@ -79,8 +82,10 @@ async fn usage(stage: &Stage, grpcurl: &Path, width: usize) -> Result<Vec<Line>>
             "Ask daemon-updater",
             format!(
                 "curl -s http://{admin}/readyz\ncurl -s http://{admin}/metrics | grep drover\n\
-                 grpcurl -plaintext {grpc} drover.admin.v1.AdminService/GetInfo\n\
-                 grpcurl -plaintext -d '{{\"setting\":{{\"fixed\":8}}}}' {grpc} drover.admin.v1.AdminService/SetWorkers"
+                 export TOKEN=$(kubectl -n {services} create token {ADMIN} --audience=drover)\n\
+                 call() {{ grpcurl -cacert '{authority}' -H \"authorization: Bearer $TOKEN\" \"$@\"; }}\n\
+                 call {grpc} drover.admin.v1.AdminService/GetInfo\n\
+                 call -d '{{\"setting\":{{\"fixed\":8}}}}' {grpc} drover.admin.v1.AdminService/SetWorkers"
             ),
         ),
     ];

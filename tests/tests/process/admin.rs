@@ -1,6 +1,7 @@
 //! `AdminService`, as its clients see it.
 
 use anyhow::{Context as _, Result};
+use chassis::peer::Channel;
 use proto::admin::v1::admin_service_client::AdminServiceClient;
 use proto::admin::v1::worker_setting::Setting;
 use proto::admin::v1::{
@@ -8,7 +9,6 @@ use proto::admin::v1::{
 };
 use tests::fixture::{Updater, eventually};
 use tonic::Status;
-use tonic::transport::{Channel, Endpoint};
 
 use super::MINUTE;
 
@@ -19,9 +19,7 @@ pub(crate) struct Admin {
 
 impl Admin {
     pub(crate) async fn of(updater: &Updater) -> Result<Self> {
-        let address = updater.addresses().await?.grpc;
-        let channel = Endpoint::try_from(format!("http://{address}"))?.connect().await;
-        Ok(Self { client: AdminServiceClient::new(channel.with_context(|| format!("connecting to {address}"))?) })
+        Ok(Self { client: AdminServiceClient::new(updater.admin_channel().await?) })
     }
 
     pub(crate) async fn info(&mut self) -> Result<GetInfoResponse> {

@@ -4,6 +4,7 @@ use std::process::Output;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
+use tests::fixture::Updater;
 use tokio::process::Command;
 
 use super::{MINUTE, only_one_sets_workers, served};
@@ -12,14 +13,23 @@ const ADMIN: &str = "drover.admin.v1.AdminService";
 
 struct Grpcurl {
     address: String,
+    /// Whom to trust, and who calls.
+    credentials: [String; 4],
 }
 
 impl Grpcurl {
+    async fn of(updater: &Updater) -> Result<Self> {
+        let authority = updater.authority_file().display().to_string();
+        let bearer = format!("authorization: Bearer {}", updater.admin_token());
+        let credentials = ["-cacert".to_owned(), authority, "-H".to_owned(), bearer];
+        Ok(Self { address: updater.addresses().await?.grpc, credentials })
+    }
+
     async fn run(&self, before: &[&str], after: &[&str]) -> Result<Output> {
         // It may have to be built first.
         let tool = tokio::task::spawn_blocking(xtask::tools::grpcurl).await??;
         let mut command = Command::new(tool);
-        command.arg("-plaintext").args(before).arg(&self.address).args(after).kill_on_drop(true);
+        command.args(&self.credentials).args(before).arg(&self.address).args(after).kill_on_drop(true);
         tokio::time::timeout(MINUTE, command.output()).await.context("grpcurl hangs")?.context("starting grpcurl")
     }
 
@@ -47,7 +57,7 @@ impl Grpcurl {
 
 #[tokio::test]
 async fn services_are_listed_and_described() -> Result<()> {
-    let grpcurl = Grpcurl { address: served().await?.1.addresses().await?.grpc };
+    let grpcurl = Grpcurl::of(&served().await?.1).await?;
     let services = grpcurl.ask(&["list"]).await?;
     for service in [ADMIN, "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"] {
         assert!(services.lines().any(|line| line == service), "{service} is not among {services}");
@@ -66,7 +76,7 @@ async fn services_are_listed_and_described() -> Result<()> {
 #[tokio::test]
 async fn the_process_shows_itself() -> Result<()> {
     let (_, updater) = served().await?;
-    let grpcurl = Grpcurl { address: updater.addresses().await?.grpc };
+    let grpcurl = Grpcurl::of(updater).await?;
     let info = grpcurl.call("GetInfo", json!({})).await?;
     assert_eq!((&info["service"], &info["ready"]), (&json!("daemon-updater"), &json!(true)), "{info}");
     assert_eq!(info["pid"], json!(updater.process.pid()), "{info}");
@@ -89,7 +99,7 @@ async fn the_process_shows_itself() -> Result<()> {
 #[tokio::test]
 async fn workers_are_changed_within_their_range() -> Result<()> {
     let (_, updater) = served().await?;
-    let grpcurl = Grpcurl { address: updater.addresses().await?.grpc };
+    let grpcurl = Grpcurl::of(updater).await?;
     let _turn = only_one_sets_workers().await;
     super::admin::Admin::of(updater).await?.await_leading().await?;
     let workers = async || Ok::<_, anyhow::Error>(grpcurl.call("GetWorkers", json!({})).await?["workers"].clone());

@@ -1,6 +1,6 @@
 //! Ways into a cluster: kubectl, namespaces, and kubeconfigs of service accounts.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -80,10 +80,32 @@ impl Cluster {
 
     /// The path of a kubeconfig by which a process is this `ServiceAccount` and nothing more. The token lasts 24 h.
     pub async fn service_account_kubeconfig(&self, namespace: &str, name: &str) -> Result<PathBuf> {
-        let token = self.service_account_token(namespace, name, &[]).await?;
         let path = self.scratch()?.join(format!("{namespace}-{name}.kubeconfig"));
-        paths::write(&path, kubeconfig::with_token(&self.config, &token))?;
+        self.write_kubeconfig(namespace, name, &path).await?;
         Ok(path)
+    }
+
+    /// Writes a kubeconfig by which a process is this `ServiceAccount`, with a token of its own that lasts 24 h.
+    pub async fn write_kubeconfig(&self, namespace: &str, name: &str, path: &Path) -> Result<()> {
+        let token = self.service_account_token(namespace, name, &[]).await?;
+        paths::write(path, kubeconfig::with_token(&self.config, &token))
+    }
+
+    /// Makes a `ServiceAccount`, unless it is there; its namespace must be.
+    pub async fn service_account(&self, namespace: &str, name: &str) -> Result<()> {
+        let account = ServiceAccount {
+            metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
+            ..ServiceAccount::default()
+        };
+        match Api::namespaced(self.client()?, namespace).create(&PostParams::default(), &account).await {
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+            made => made.map(drop).with_context(|| format!("making ServiceAccount {namespace}/{name}")),
+        }
+    }
+
+    /// A token by which a process calls Drover's services as this `ServiceAccount`; it lasts 24 h.
+    pub async fn caller_token(&self, namespace: &str, name: &str) -> Result<String> {
+        self.service_account_token(namespace, name, &["drover"]).await
     }
 
     /// A token of a `ServiceAccount` for `audiences`; none: for the API server itself.

@@ -60,7 +60,7 @@ impl Layout {
     }
 
     pub(super) fn create(&self) -> Result<()> {
-        for dir in [self.root.clone(), self.pki(), self.scratch(), self.logs(), self.etcd.clone()] {
+        for dir in [self.root.clone(), self.pki(), self.scratch(), self.certificates(), self.logs(), self.etcd.clone()] {
             paths::create(&dir)?;
         }
         // The keys in it are the cluster's administrator's.
@@ -86,6 +86,11 @@ impl Layout {
     /// One log per process.
     pub(super) fn logs(&self) -> PathBuf {
         self.logs.clone()
+    }
+
+    /// The certificate of Drover's services on this host, and its authority.
+    pub(super) fn certificates(&self) -> PathBuf {
+        self.root.join("certificates")
     }
 
     /// For its users' files.

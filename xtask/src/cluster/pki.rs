@@ -1,4 +1,4 @@
-//! The cluster's own certificate authority and what it signs.
+//! Certificate authorities of this host: the cluster's own, and that of Drover's services. What they sign.
 
 use std::path::Path;
 
@@ -11,17 +11,20 @@ use rcgen::{
 use super::kubeconfig;
 use crate::paths;
 
-/// An authority that lives as long as its cluster.
-pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
+/// An authority, as long as its cluster or test lives.
+pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
-/// A client certificate and its key, in PEM.
-pub(super) struct Identity {
-    pub(super) certificate: String,
-    pub(super) key: String,
+/// A certificate and its key, in PEM.
+pub struct Identity {
+    /// The certificate.
+    pub certificate: String,
+    /// The key.
+    pub key: String,
 }
 
 impl Authority {
-    pub(super) fn new() -> Result<Self> {
+    /// An authority of its own, which nobody else trusts.
+    pub fn new() -> Result<Self> {
         let mut params = named("drover-local", None);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
@@ -29,7 +32,8 @@ impl Authority {
         Ok(Self(CertifiedIssuer::self_signed(params, key).context("signing the authority's certificate")?))
     }
 
-    pub(super) fn certificate(&self) -> String {
+    /// Its certificate in PEM, for those who are to trust it.
+    pub fn certificate(&self) -> String {
         self.0.pem()
     }
 
@@ -40,10 +44,11 @@ impl Authority {
         self.sign(&params)
     }
 
-    fn server(&self) -> Result<Identity> {
-        let names = ["127.0.0.1", "localhost", "kubernetes.default.svc"].map(str::to_owned);
-        let mut params = CertificateParams::new(names).context("naming the API server")?;
-        params.distinguished_name = named("kube-apiserver", None).distinguished_name;
+    /// A server known as `name` to people, and by its host names and addresses to clients.
+    pub fn server(&self, name: &str, hosts: &[&str]) -> Result<Identity> {
+        let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+        let mut params = CertificateParams::new(hosts).with_context(|| format!("naming {name}"))?;
+        params.distinguished_name = named(name, None).distinguished_name;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         self.sign(&params)
     }
@@ -55,12 +60,24 @@ impl Authority {
     }
 }
 
+/// The names under which Drover's services are called on this host.
+pub const LOCAL_HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+
+/// Writes what a service needs to serve gRPC over TLS on this host: its certificate (`tls.crt`, `tls.key`, named as in a Secret of
+/// Kubernetes) and the authority that signed it (`ca.crt`).
+pub fn write_server(dir: &Path, authority: &Authority, name: &str) -> Result<()> {
+    let server = authority.server(name, &LOCAL_HOSTS)?;
+    paths::write(&dir.join("ca.crt"), authority.certificate())?;
+    paths::write(&dir.join("tls.crt"), server.certificate)?;
+    paths::write(&dir.join("tls.key"), server.key)
+}
+
 /// Writes the authority, the API server's certificate, the service accounts' keys and the kubeconfigs of the administrator
 /// and the components. `server` is the API server's URL.
 pub(super) fn write(dir: &Path, admin: &Path, server: &str) -> Result<()> {
     let authority = Authority::new()?;
     paths::write(&dir.join("ca.crt"), authority.certificate())?;
-    let api_server = authority.server()?;
+    let api_server = authority.server("kube-apiserver", &["127.0.0.1", "localhost", "kubernetes.default.svc"])?;
     paths::write(&dir.join("apiserver.crt"), api_server.certificate)?;
     paths::write(&dir.join("apiserver.key"), api_server.key)?;
     // A kept cluster keeps its tokens valid.

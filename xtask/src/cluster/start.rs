@@ -37,6 +37,10 @@ pub(super) async fn start(spec: ClusterSpec) -> Result<Cluster> {
     layout.create()?;
     paths::write(&layout.pki().join("audit-policy.json"), audit::policy())?;
 
+    // A kept cluster keeps it: its users may have copies of the authority.
+    if !layout.certificates().join("tls.key").exists() {
+        pki::write_server(&layout.certificates(), &pki::Authority::new()?, "drover")?;
+    }
     let mut flags = Flags { api_port: 0, lease_seconds: spec.lease_seconds, grace_seconds: spec.grace_seconds };
     let mut running = BTreeMap::new();
     let etcd = supervisor.start(Component::Etcd.program(&tools, &layout, &flags)).await?;

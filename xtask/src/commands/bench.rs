@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: it is in the `tests` crate, which depends on this one, as a program.
 
 use std::convert::Infallible;
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
@@ -16,6 +16,8 @@ use super::check::cargo;
 pub(super) enum BenchCommand {
     /// daemon-updater against an ideal client and a null controller, on a real control plane (about 15 min).
     DaemonUpdater(DaemonUpdater),
+    /// leader-endpoints-controller: failover, memory, and what watching leaders costs an edge (about 10 min).
+    Leaders(Leaders),
 }
 
 #[derive(Args)]
@@ -31,32 +33,55 @@ pub(super) struct DaemonUpdater {
     rollouts: Option<u32>,
 }
 
+#[derive(Args)]
+pub(super) struct Leaders {
+    /// How many pools of 5 nodes there are.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=5_000))]
+    pools: u32,
+    /// How many leaders are lost, each in another pool; without it those of a fifth of the pools, at most 200.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    failovers: Option<u32>,
+    /// Where to write the figures as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
 /// Builds the program under test and the benchmark, both optimised, and becomes the benchmark.
 pub(super) fn run(command: &BenchCommand) -> Result<Infallible> {
-    let BenchCommand::DaemonUpdater(DaemonUpdater { nodes, json, rollouts }) = command;
-    cargo(&[
-        "build",
-        "--release",
-        "--package=daemon-updater",
-        "--package=tests",
-        "--bin=daemon-updater",
-        "--bin=bench",
-    ])?;
+    match command {
+        BenchCommand::DaemonUpdater(DaemonUpdater { nodes, json, rollouts }) => {
+            let nodes: Vec<String> = nodes.iter().map(u32::to_string).collect();
+            let mut args = Vec::from(flag("--nodes", nodes.join(",")));
+            args.extend(json.iter().flat_map(|json| flag("--json", json)));
+            args.extend(rollouts.iter().flat_map(|rollouts| flag("--rollouts", rollouts.to_string())));
+            measure("daemon-updater", ["daemon-updater", "--updater"], args)
+        }
+        BenchCommand::Leaders(Leaders { pools, failovers, json }) => {
+            let failovers = failovers.unwrap_or_else(|| pools.div_ceil(5).min(200));
+            let mut args = Vec::from(flag("--pools", pools.to_string()));
+            args.extend(flag("--failovers", failovers.to_string()));
+            args.extend(json.iter().flat_map(|json| flag("--json", json)));
+            measure("leader-endpoints-controller", ["leaders", "--controller"], args)
+        }
+    }
+}
+
+fn flag(name: &str, value: impl Into<OsString>) -> [OsString; 2] {
+    [name.into(), value.into()]
+}
+
+/// Becomes the benchmark of `service`: of that name, and with that flag for the service's program.
+fn measure(service: &str, [name, program]: [&str; 2], args: Vec<OsString>) -> Result<Infallible> {
+    let packages = [format!("--package={service}"), "--package=tests".to_owned()];
+    let programs = [format!("--bin={service}"), "--bin=bench".to_owned()];
+    let built = packages.iter().chain(&programs).map(String::as_str);
+    cargo(&["build", "--release"].into_iter().chain(built).collect::<Vec<_>>())?;
     let this = std::env::current_exe().context("finding this program")?;
     // Built programs are in target/debug and target/release.
     let target = this.parent().and_then(|debug| debug.parent()).context("this program is not in a target directory")?;
     let built = |name: &str| target.join("release").join(name);
-    let nodes: Vec<String> = nodes.iter().map(u32::to_string).collect();
     let mut bench = Command::new(built("bench"));
-    bench.arg("daemon-updater").arg("--updater").arg(built("daemon-updater")).arg("--nodes").arg(nodes.join(","));
-    for (flag, value) in [
-        ("--json", json.as_ref().map(|json| json.clone().into_os_string())),
-        ("--rollouts", rollouts.map(|rollouts| rollouts.to_string().into())),
-    ] {
-        if let Some(value) = value {
-            bench.args([OsStr::new(flag), &value]);
-        }
-    }
+    bench.arg(name).arg(program).arg(built(service)).args(args);
     // The supervisor of its processes is this program, not an optimised one that would have to be built.
     bench.env("DROVER_XTASK", &this);
     let error = bench.exec();

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::api::core::v1::{Node, NodeAddress, NodeStatus};
 use kube::ResourceExt as _;
 use kube::api::ObjectMeta;
 
 /// The label by which a node belongs to a pool, as OpenYurt has it.
 pub const POOL_LABEL: &str = "apps.openyurt.io/nodepool";
+
+/// The kind of address at which a node is reached inside its network.
+const INTERNAL_IP: &str = "InternalIP";
 
 /// A set of nodes to make: `node-001` … in `pool-1` …, each pool a run of neighbours, sizes equal to within one.
 #[derive(Clone, Debug)]
@@ -61,13 +64,22 @@ impl Fleet {
             ("kubernetes.io/os".to_owned(), "linux".to_owned()),
             ("kubernetes.io/arch".to_owned(), "amd64".to_owned()),
         ]);
-        fake(name, labels)
+        fake(name, labels, self.address(index))
+    }
+
+    /// An address that no other node of this fleet has, nor most likely one of another; no pod has one of these.
+    fn address(&self, index: u32) -> String {
+        let [high, low] = u16::try_from(index % 0x1_0000).unwrap_or_default().to_be_bytes();
+        let prefix = self.prefix.bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
+        format!("10.{}.{high}.{low}", 128 | prefix)
     }
 }
 
 /// A node like `old`, as a new object.
 pub(super) fn again(old: &Node) -> Node {
-    fake(old.name_any(), old.labels().clone())
+    let addresses = old.status.iter().flat_map(|status| status.addresses.iter().flatten());
+    let address = addresses.into_iter().find(|address| address.type_ == INTERNAL_IP);
+    fake(old.name_any(), old.labels().clone(), address.map(|address| address.address.clone()).unwrap_or_default())
 }
 
 /// Whether the node's Ready condition is True.
@@ -81,12 +93,16 @@ pub fn pool_of(node: &Node) -> Option<&str> {
     node.labels().get(POOL_LABEL).map(String::as_str)
 }
 
-fn fake(name: String, labels: BTreeMap<String, String>) -> Node {
+fn fake(name: String, labels: BTreeMap<String, String>, address: String) -> Node {
     // The annotation is for a kwok that was told to manage only nodes that have it.
     let annotations = BTreeMap::from([("kwok.x-k8s.io/node".to_owned(), "fake".to_owned())]);
+    // kwok keeps the addresses that it finds, and knows of no other.
+    let addresses = [(INTERNAL_IP, address), ("Hostname", name.clone())];
+    let addresses = addresses.map(|(kind, address)| NodeAddress { type_: kind.to_owned(), address });
+    let status = NodeStatus { addresses: Some(addresses.into()), ..NodeStatus::default() };
     let metadata =
         ObjectMeta { name: Some(name), labels: Some(labels), annotations: Some(annotations), ..ObjectMeta::default() };
-    Node { metadata, ..Node::default() }
+    Node { metadata, status: Some(status), ..Node::default() }
 }
 
 #[cfg(test)]
@@ -106,6 +122,17 @@ mod tests {
         assert_eq!(sizes(60, 6), [10; 6]);
         assert_eq!(sizes(7, 3), [3, 2, 2]);
         assert_eq!(sizes(3, 0), [3]);
+    }
+
+    #[test]
+    fn every_node_has_an_address_of_its_own() {
+        let address = |node: &Node| node.status.clone().unwrap().addresses.unwrap()[0].address.clone();
+        let addresses: std::collections::BTreeSet<_> = Fleet::new(600, 1).nodes().iter().map(address).collect();
+        assert_eq!(addresses.len(), 600);
+        assert!(addresses.contains("10.128.0.0") && addresses.contains("10.128.2.87"), "{addresses:?}");
+        let other = &Fleet::new(1, 1).prefix("a").nodes()[0];
+        assert!(!addresses.contains(&address(other)));
+        assert_eq!(address(&again(other)), address(other));
     }
 
     #[test]

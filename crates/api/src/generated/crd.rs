@@ -1,20 +1,52 @@
-//! The `CustomResourceDefinition` of FleetRollout, as the API server likes it best.
+//! The `CustomResourceDefinition`s, as the API server likes them best.
 
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 use serde_json::{Map, Value, json};
 
 use crate::fleet_rollout::FleetRollout;
+use crate::node_pool::{NodePoolDefinition, NodePoolSpec};
 
-/// The definition, as the only document of its file.
-pub(super) fn documents() -> serde_json::Result<Vec<Value>> {
-    let mut definition = serde_json::to_value(FleetRollout::crd())?;
-    for version in definition.pointer_mut("/spec/versions").and_then(Value::as_array_mut).into_iter().flatten() {
-        if let Some(schema) = version.pointer_mut("/schema/openAPIV3Schema").and_then(Value::as_object_mut) {
-            schema.remove("title");
-            polish(schema);
+/// FleetRollout's, as the only document of its file.
+pub(super) fn fleet_rollouts() -> serde_json::Result<Vec<Value>> {
+    documents(FleetRollout::crd())
+}
+
+/// NodePool's, as the only document of its file.
+pub(super) fn node_pools() -> serde_json::Result<Vec<Value>> {
+    let mut documents = documents(NodePoolDefinition::crd())?;
+    let default = serde_json::to_value(NodePoolSpec::default())?;
+    for schema in documents.iter_mut().flat_map(schemas) {
+        // A pool with nothing but a name is a pool with all defaults.
+        schema.remove("required");
+        if let Some(spec) =
+            schema.get_mut("properties").and_then(|all| all.get_mut("spec")).and_then(Value::as_object_mut)
+        {
+            spec.insert("default".to_owned(), default.clone());
         }
+        let rule = json!({
+            "rule": "size(self.metadata.name) <= 63",
+            "message": "metadata.name must have at most 63 characters: it is the value of the label apps.openyurt.io/nodepool \
+                        on the pool's nodes",
+        });
+        schema.insert("x-kubernetes-validations".to_owned(), json!([rule]));
+    }
+    Ok(documents)
+}
+
+fn documents(definition: CustomResourceDefinition) -> serde_json::Result<Vec<Value>> {
+    let mut definition = serde_json::to_value(definition)?;
+    for schema in schemas(&mut definition) {
+        schema.remove("title");
+        polish(schema);
     }
     Ok(vec![definition])
+}
+
+/// The schemas of all versions.
+fn schemas(definition: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>> {
+    let versions = definition.pointer_mut("/spec/versions").and_then(Value::as_array_mut).into_iter().flatten();
+    versions.filter_map(|version| version.pointer_mut("/schema/openAPIV3Schema").and_then(Value::as_object_mut))
 }
 
 /// Polishes a schema and all schemas in it.

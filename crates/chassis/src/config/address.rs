@@ -13,11 +13,6 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 pub struct Listen(SocketAddr);
 
-/// As [`Listen`], on this host only: the connections are not encrypted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct LoopbackListen(SocketAddr);
-
 /// The URL of a service that is spoken to without encryption.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -29,18 +24,12 @@ pub enum AddressError {
     /// Not an IP address and a port.
     #[error("`{0}` is not an address to listen on: give {LISTEN}")]
     Malformed(String),
-    /// Reachable from elsewhere, which needs TLS.
-    #[error(
-        "`{0}` can be reached from other hosts, and this version does not serve gRPC over TLS yet: give {LOOPBACK}"
-    )]
-    NotLoopback(SocketAddr),
     /// Not the URL of a plaintext gRPC service.
     #[error("`{0}` is not an endpoint: give {ENDPOINT}")]
     NotEndpoint(String),
 }
 
 const LISTEN: &str = "IP:PORT, such as 0.0.0.0:8080 or [::]:8080; port 0 takes a free one";
-const LOOPBACK: &str = "a loopback IP:PORT, such as 127.0.0.1:9090; port 0 takes a free one";
 const ENDPOINT: &str = "http://HOST:PORT (https:// is not supported yet)";
 
 impl Listen {
@@ -53,29 +42,10 @@ impl Listen {
     pub const fn get(self) -> SocketAddr {
         self.0
     }
-}
 
-impl LoopbackListen {
-    /// Listens on `address`.
-    ///
-    /// # Errors
-    /// When other hosts can reach it.
-    pub fn new(address: SocketAddr) -> Result<Self, AddressError> {
-        if address.ip().to_canonical().is_loopback() {
-            Ok(Self(address))
-        } else {
-            Err(AddressError::NotLoopback(address))
-        }
-    }
-
-    /// On IPv4 loopback.
-    pub const fn on_port(port: u16) -> Self {
-        Self(SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), port))
-    }
-
-    /// The address.
-    pub const fn get(self) -> SocketAddr {
-        self.0
+    /// Whether only this host can reach it.
+    pub fn is_loopback(self) -> bool {
+        self.0.ip().to_canonical().is_loopback()
     }
 }
 
@@ -91,14 +61,6 @@ impl TryFrom<String> for Listen {
     fn try_from(text: String) -> Result<Self, Self::Error> {
         let address = text.parse().map_err(|_| AddressError::Malformed(text))?;
         Ok(Self(address))
-    }
-}
-
-impl TryFrom<String> for LoopbackListen {
-    type Error = AddressError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        Self::new(Listen::try_from(text)?.0)
     }
 }
 
@@ -119,12 +81,6 @@ impl From<Listen> for String {
     }
 }
 
-impl From<LoopbackListen> for String {
-    fn from(listen: LoopbackListen) -> Self {
-        listen.0.to_string()
-    }
-}
-
 impl From<Endpoint> for String {
     fn from(endpoint: Endpoint) -> Self {
         endpoint.to_string()
@@ -138,16 +94,6 @@ impl JsonSchema for Listen {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({"type": "string", "x-allowed": LISTEN})
-    }
-}
-
-impl JsonSchema for LoopbackListen {
-    fn schema_name() -> Cow<'static, str> {
-        "LoopbackListen".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "x-allowed": LOOPBACK})
     }
 }
 
@@ -166,13 +112,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_loopback_is_listened_on_without_tls() {
-        for address in ["127.0.0.1:0", "127.8.0.1:80", "[::1]:9090", "[::ffff:127.0.0.1]:1"] {
-            LoopbackListen::try_from(address.to_owned()).unwrap();
-        }
-        for address in ["0.0.0.0:9090", "10.0.0.1:9090", "[::]:9090"] {
-            let error = LoopbackListen::try_from(address.to_owned()).unwrap_err();
-            assert!(error.to_string().contains("TLS"), "{error}");
+    fn loopback_is_known_in_every_form() {
+        for (address, expected) in [
+            ("127.0.0.1:0", true),
+            ("127.8.0.1:80", true),
+            ("[::1]:9090", true),
+            ("[::ffff:127.0.0.1]:1", true),
+            ("0.0.0.0:9090", false),
+            ("10.0.0.1:9090", false),
+            ("[::]:9090", false),
+        ] {
+            assert_eq!(Listen::try_from(address.to_owned()).unwrap().is_loopback(), expected, "{address}");
         }
     }
 

@@ -1,9 +1,12 @@
 //! The sections of configuration that every service has.
 
+use std::path::PathBuf;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Directives, Endpoint, Listen, LoopbackListen, Period};
+use super::{Directives, Endpoint, Listen, Period, Refused};
+use crate::access::Account;
 
 /// What every service can be told about its process.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -12,6 +15,8 @@ pub struct Config {
     pub admin: Admin,
     /// The gRPC listener.
     pub grpc: Grpc,
+    /// Who may call over gRPC.
+    pub access: Access,
     /// How the process ends.
     pub shutdown: Shutdown,
     /// Logs and traces.
@@ -30,11 +35,39 @@ pub struct Admin {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Grpc {
-    /// Where gRPC is served, in plaintext and therefore on this host only.
-    pub listen: LoopbackListen,
+    /// Where gRPC is served: on an address that other hosts can reach only with TLS.
+    pub listen: Listen,
     /// How long a call may take before it fails with `DEADLINE_EXCEEDED`, when the caller does not ask for
     /// less. For a stream: until its first answer.
     pub deadline: Period<100, 600_000>,
+    /// What is served over TLS; without it, plaintext.
+    pub tls: Tls,
+}
+
+/// The certificate of the gRPC listener. TLS is 1.3 only. The files are read again when they change: new connections get the new
+/// certificate, connections that are open stay.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// File with the certificate and those between it and its authority, in PEM.
+    pub certificate: Option<PathBuf>,
+    /// File with the certificate's private key, in PEM.
+    pub key: Option<PathBuf>,
+}
+
+/// Who may call over gRPC, beside what the service's own table says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Access {
+    /// The service accounts that may call AdminService, as NAMESPACE/NAME. A caller presents a token of its account for the
+    /// audience drover, as `kubectl create token --audience=drover` makes one.
+    pub admins: Vec<Account>,
+    /// How many calls a second one caller may begin: an account, and on each node anew.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub calls_per_second: u32,
+    /// How many of them at once, after a pause.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub calls_at_once: u32,
 }
 
 /// How the process ends.
@@ -110,7 +143,62 @@ impl Default for Admin {
 
 impl Default for Grpc {
     fn default() -> Self {
-        Self { listen: LoopbackListen::on_port(9090), deadline: Period::of_millis::<10_000>() }
+        Self { listen: Listen::new(([127, 0, 0, 1], 9090).into()), deadline: Period::of_millis::<10_000>(), tls: Tls::default() }
+    }
+}
+
+impl Default for Access {
+    fn default() -> Self {
+        Self {
+            admins: vec![Account::drover_admin()],
+            // A script that asks in a loop, or a client that connects anew, stays far below it.
+            calls_per_second: 50,
+            calls_at_once: 200,
+        }
+    }
+}
+
+impl Config {
+    /// Checks what no single value shows.
+    ///
+    /// # Errors
+    /// When other hosts can reach the gRPC listener and it has no TLS, a certificate has no key, or a rate is out of range.
+    pub(super) fn check(&self) -> Result<(), Refused> {
+        let Grpc { listen, tls, .. } = &self.grpc;
+        let text = |path: &PathBuf| path.display().to_string();
+        match (&tls.certificate, &tls.key) {
+            (Some(certificate), None) => Err(Refused {
+                key: "grpc.tls.certificate",
+                value: text(certificate),
+                allowed: "grpc.tls.key too, the file with its private key".to_owned(),
+            }),
+            (None, Some(key)) => Err(Refused {
+                key: "grpc.tls.key",
+                value: text(key),
+                allowed: "grpc.tls.certificate too, the file with its certificate".to_owned(),
+            }),
+            (None, None) if !listen.is_loopback() => Err(Refused {
+                key: "grpc.listen",
+                value: listen.get().to_string(),
+                allowed: "grpc.tls.certificate and grpc.tls.key too, since other hosts can reach it and gRPC is not served to \
+                          them without TLS; or a loopback address, such as 127.0.0.1:9090"
+                    .to_owned(),
+            }),
+            _ => self.access.check(),
+        }
+    }
+}
+
+impl Access {
+    fn check(&self) -> Result<(), Refused> {
+        for (key, value) in
+            [("access.calls_per_second", self.calls_per_second), ("access.calls_at_once", self.calls_at_once)]
+        {
+            if !(1..=100_000).contains(&value) {
+                return Err(Refused { key, value: value.to_string(), allowed: "1 to 100000".to_owned() });
+            }
+        }
+        Ok(())
     }
 }
 

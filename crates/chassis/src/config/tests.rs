@@ -155,7 +155,7 @@ fn bad_values_name_key_value_origin_and_range() {
         ),
         (&["--workers", "300"], &[], &["workers", "--workers", "`300`", "1 to 256, or `auto`"]),
         (&[], &[("DROVER__WORKERS", "0")], &["workers", "environment variable DROVER__WORKERS", "`0`", "1 to 256"]),
-        (&["--grpc-listen=0.0.0.0:9090"], &[], &["grpc.listen", "--grpc-listen", "`0.0.0.0:9090`", "TLS", "127.0.0.1"]),
+        (&["--grpc-listen=0.0.0.0:9090"], &[], &["grpc.listen", "--grpc-listen", "`0.0.0.0:9090`", "TLS", "grpc.tls.key", "127.0.0.1"]),
         (&["--log-format=xml"], &[], &["telemetry.format", "--log-format", "`xml`", "json, text"]),
         (&["--set=night.missing=12"], &[], &["night.missing", "--set night.missing", "`12`", "0 to 9"]),
         (&["--set=night.missing=many"], &[], &["night.missing", "many", "u8"]),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use proto::admin::v1::admin_service_server::{AdminService, AdminServiceServer};
+use proto::admin::v1::admin_service_server::{AdminService, AdminServiceServer, SERVICE_NAME};
 use proto::admin::v1::dump_response::Section;
 use proto::admin::v1::{
     DumpRequest, DumpResponse, GetConfigRequest, GetConfigResponse, GetInfoRequest, GetInfoResponse,
@@ -21,6 +21,9 @@ use crate::standing::Standing;
 use crate::telemetry::{LogControl, LogControlError};
 use crate::workers::Workers;
 use crate::{About, Readiness};
+
+/// The service.
+pub(crate) const NAME: &str = SERVICE_NAME;
 
 /// What `AdminService` shows and changes.
 pub(crate) struct Admin {

@@ -5,10 +5,14 @@ use std::pin::pin;
 use futures::future::{Either, select};
 use tokio_util::sync::CancellationToken;
 use tonic_health::ServingStatus;
-use tonic_health::pb::health_server::{Health, HealthServer};
+use tonic_health::pb::health_server::{Health, HealthServer, SERVICE_NAME};
 use tonic_health::server::HealthReporter;
 
+use super::MAX_REQUEST_BYTES;
 use crate::Readiness;
+
+/// The health service.
+pub(super) const NAME: &str = SERVICE_NAME;
 
 /// The health service for the whole process (the empty name) and each of `names`, and the task
 /// that keeps it true until `stopping`. It then ends the streams of those who watch, so that the
@@ -22,7 +26,7 @@ pub(super) async fn service(
     let names: Vec<&'static str> = std::iter::once("").chain(names.iter().copied()).collect();
     let status = serving(readiness.is_ready());
     report(&reporter, &names, status).await;
-    (server, follow(reporter, names, readiness, stopping))
+    (server.max_decoding_message_size(MAX_REQUEST_BYTES), follow(reporter, names, readiness, stopping))
 }
 
 async fn follow(

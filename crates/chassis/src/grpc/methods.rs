@@ -45,6 +45,11 @@ impl Methods {
         Ok(Self(methods))
     }
 
+    /// Whether this service is served, and has this method.
+    pub(super) fn has(&self, service: &str, method: Option<&str>) -> bool {
+        self.0.values().any(|served| served.service == service && method.is_none_or(|method| served.method == method))
+    }
+
     /// The method at a path, or the one that stands for all others.
     pub(super) fn at(&self, path: &str) -> Method {
         self.0.get(path).cloned().unwrap_or_else(|| Method::new("unknown", "unknown"))

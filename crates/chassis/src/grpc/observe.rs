@@ -1,7 +1,6 @@
 //! What every call has: a deadline, a span in the caller's trace, and a place in the metrics.
 
 mod calls;
-mod deadline;
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -14,7 +13,9 @@ use tonic::body::Body;
 use tower::{Layer, Service};
 use tracing::Instrument;
 
+use super::deadline;
 use super::methods::{Method, Methods};
+use super::serve::Connection;
 use super::trace_context;
 use crate::Metrics;
 use calls::Calls;
@@ -36,8 +37,8 @@ pub(super) struct Observed<S> {
 
 impl ObserveLayer {
     /// Calls end within `deadline`, or sooner where the caller asks for that.
-    pub(super) fn new(methods: Methods, metrics: &Metrics, deadline: Duration) -> Self {
-        Self { methods: Arc::new(methods), calls: Calls::new(metrics), deadline }
+    pub(super) fn new(methods: Arc<Methods>, metrics: &Metrics, deadline: Duration) -> Self {
+        Self { methods, calls: Calls::new(metrics), deadline }
     }
 }
 
@@ -69,7 +70,8 @@ where
         trace_context::follow(&span, request.headers());
         let limit =
             deadline::asked(request.headers()).map_or(self.layer.deadline, |asked| asked.min(self.layer.deadline));
-        let call = self.layer.calls.begin(method, span.clone());
+        let connection = request.extensions().get::<Arc<Connection>>().cloned().map(Connection::call);
+        let call = self.layer.calls.begin(method, span.clone(), connection);
         let answer = self.inner.call(request);
         Box::pin(
             async move {

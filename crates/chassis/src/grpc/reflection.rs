@@ -3,7 +3,7 @@
 use tonic_reflection::pb::{v1, v1alpha};
 use tonic_reflection::server::Builder;
 
-use super::Services;
+use super::{MAX_REQUEST_BYTES, Services};
 
 /// Why the descriptors cannot be served.
 pub type ReflectionError = tonic_reflection::server::Error;
@@ -33,7 +33,7 @@ pub(super) fn add(services: &mut Services) -> Result<(), ReflectionError> {
         )
     };
     let (current, alpha) = (builder().build_v1()?, builder().build_v1alpha()?);
-    services.add(current);
-    services.add(alpha);
+    services.add(current.max_decoding_message_size(MAX_REQUEST_BYTES));
+    services.add(alpha.max_decoding_message_size(MAX_REQUEST_BYTES));
     Ok(())
 }

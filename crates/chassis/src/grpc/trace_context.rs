@@ -1,7 +1,7 @@
-//! W3C trace context from the headers of a call.
+//! W3C trace context in the headers of calls.
 
 use http::HeaderMap;
-use opentelemetry::propagation::{Extractor, TextMapPropagator};
+use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
@@ -15,7 +15,14 @@ pub(super) fn follow(span: &Span, headers: &HeaderMap) {
     }
 }
 
+/// Tells who is called of which span the call is part, where spans are traced.
+pub(crate) fn tell(span: &Span, headers: &mut HeaderMap) {
+    TraceContextPropagator::new().inject_context(&span.context(), &mut OwnHeaders(headers));
+}
+
 struct Headers<'a>(&'a HeaderMap);
+
+struct OwnHeaders<'a>(&'a mut HeaderMap);
 
 impl Extractor for Headers<'_> {
     fn get(&self, key: &str) -> Option<&str> {
@@ -24,5 +31,13 @@ impl Extractor for Headers<'_> {
 
     fn keys(&self) -> Vec<&str> {
         self.0.keys().map(http::HeaderName::as_str).collect()
+    }
+}
+
+impl Injector for OwnHeaders<'_> {
+    fn set(&mut self, key: &str, value: String) {
+        if let (Ok(name), Ok(value)) = (http::HeaderName::try_from(key), http::HeaderValue::try_from(value)) {
+            self.0.insert(name, value);
+        }
     }
 }

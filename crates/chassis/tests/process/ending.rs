@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use crate::support::{SOON, channel, eventually, get, process};
+use crate::support::{Believer, SOON, channel, eventually, get, process};
 use anyhow::Result;
+use chassis::access::{Allow, Table};
 use chassis::{Process, ProcessError, TaskEnd};
 use futures::future::{BoxFuture, pending};
 use tokio::sync::Notify;
@@ -71,7 +72,7 @@ async fn run(process: Process) -> Result<Result<(), ProcessError>> {
 }
 
 async fn call_silent(address: std::net::SocketAddr, limit: Option<Duration>) -> Result<Code> {
-    let mut client = tonic::client::Grpc::new(channel(address).await?);
+    let mut client = tonic::client::Grpc::new(channel(address)?);
     client.ready().await?;
     let mut request = Request::new(());
     if let Some(limit) = limit {
@@ -199,7 +200,7 @@ async fn streams_end_when_the_process_stops_and_idle_connections_do_not_hold_it_
     let process = process(&["--shutdown-grace=1m"]).await?;
     let (grpc, shutdown) = (process.addresses().grpc, process.shutdown().clone());
     let running = tokio::spawn(run(process));
-    let idle = channel(grpc).await?;
+    let idle = channel(grpc)?;
     let mut health = HealthClient::new(idle.clone());
     let watch = HealthCheckRequest::default();
     let mut watched = health.watch(watch).await?.into_inner();
@@ -214,6 +215,7 @@ async fn streams_end_when_the_process_stops_and_idle_connections_do_not_hold_it_
 #[tokio::test]
 async fn calls_end_at_the_deadline_of_caller_or_server() -> Result<()> {
     let mut process = process(&["--grpc-deadline=200ms"]).await?;
+    process.access(Believer, Table::default().service(Silent::NAME, Allow::known()));
     process.service(Silent { called: Arc::new(Notify::new()) });
     let (grpc, shutdown) = (process.addresses().grpc, process.shutdown().clone());
     let running = tokio::spawn(run(process));
@@ -232,11 +234,12 @@ async fn calls_end_at_the_deadline_of_caller_or_server() -> Result<()> {
 async fn calls_in_progress_are_abandoned_with_the_rest() -> Result<()> {
     let mut process = process(&["--shutdown-grace=50ms", "--grpc-deadline=10m"]).await?;
     let called = Arc::new(Notify::new());
+    process.access(Believer, Table::default().service(Silent::NAME, Allow::known()));
     process.service(Silent { called: Arc::clone(&called) });
     let (grpc, shutdown) = (process.addresses().grpc, process.shutdown().clone());
     let running = tokio::spawn(run(process));
     let call = tokio::spawn(call_silent(grpc, None));
-    called.notified().await;
+    tokio::time::timeout(SOON, called.notified()).await?;
     shutdown.request();
     tokio::time::timeout(SOON, running).await????;
     call.abort();

@@ -139,7 +139,7 @@ async fn a_task_that_ends_early_is_named_and_fails_the_program() -> Result<()> {
 #[test]
 fn what_is_wrong_is_said_before_anything_starts() -> Result<()> {
     for (args, message) in [
-        (["--grpc-listen=0.0.0.0:0", "--log=info"], "grpc.listen (--grpc-listen): `0.0.0.0:0` can be reached"),
+        (["--grpc-listen=0.0.0.0:0", "--log=info"], "grpc.listen (--grpc-listen): `0.0.0.0:0` is not allowed: give grpc.tls.certificate"),
         (["--set=counting=sleepy", "--log=info"], "counting (--set counting): `sleepy` is not allowed"),
         (["--config=/no/such.toml", "--log=info"], "/no/such.toml"),
         (["--sheep=3", "--log=info"], "--sheep"),
@@ -194,7 +194,7 @@ async fn calls_continue_the_callers_trace_and_the_last_spans_are_sent() -> Resul
     let (endpoint, mut received) = Collector::start().await?;
     let herd = Herd::start(&["--otlp-endpoint", &endpoint, "--log=error"])?;
     let addresses = herd.ready().await?;
-    let mut admin = AdminServiceClient::new(channel(addresses.grpc).await?);
+    let mut admin = AdminServiceClient::new(channel(addresses.grpc)?);
     let mut request = Request::new(GetInfoRequest {});
     let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     request.metadata_mut().insert("traceparent", traceparent.parse()?);
@@ -232,7 +232,7 @@ async fn a_collector_that_is_not_there_does_no_harm() -> Result<()> {
     let gone = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
     let herd = Herd::start(&["--otlp-endpoint", &format!("http://{gone}")])?;
     let addresses = herd.ready().await?;
-    AdminServiceClient::new(channel(addresses.grpc).await?).get_info(GetInfoRequest {}).await?;
+    AdminServiceClient::new(channel(addresses.grpc)?).get_info(GetInfoRequest {}).await?;
     herd.signal(Signal::SIGTERM)?;
     let begun = std::time::Instant::now();
     let (code, log) = herd.end().await?;

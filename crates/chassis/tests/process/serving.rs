@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::support::{CONFIGURED_FILTER, SOON, channel, eventually, get, process};
 use anyhow::{Context, Result};
+use chassis::peer::Channel;
 use chassis::workers::{WorkerSetting, WorkerStatus, Workers};
 use chassis::{Addresses, Process, Shutdown, Standing};
 use proto::admin::v1::admin_service_client::AdminServiceClient;
@@ -13,7 +14,6 @@ use proto::admin::v1::{
     SetWorkersRequest,
 };
 use tokio::task::JoinHandle;
-use tonic::transport::Channel;
 use tonic::{Code, Request};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -38,7 +38,7 @@ impl Running {
     }
 
     async fn admin(&self) -> Result<AdminServiceClient<Channel>> {
-        Ok(AdminServiceClient::new(channel(self.addresses.grpc).await?))
+        Ok(AdminServiceClient::new(channel(self.addresses.grpc)?))
     }
 
     async fn stop(self) -> Result<()> {
@@ -67,7 +67,7 @@ async fn probes_and_health_follow_the_conditions() -> Result<()> {
     let readiness = process.readiness().clone();
     let running = Running::start(process);
     let http = running.addresses.admin;
-    let mut health = HealthClient::new(channel(running.addresses.grpc).await?);
+    let mut health = HealthClient::new(channel(running.addresses.grpc)?);
     let mut status = async |service: &str| {
         let service = service.to_owned();
         let answer = health.check(HealthCheckRequest { service }).await.ok()?;
@@ -126,7 +126,7 @@ async fn reflection_lists_and_describes_what_is_served_in_both_versions() -> Res
     use tonic_reflection::pb::{v1, v1alpha};
 
     let running = Running::start(process(&[]).await?);
-    let channel = channel(running.addresses.grpc).await?;
+    let channel = channel(running.addresses.grpc)?;
     let mut current = v1::server_reflection_client::ServerReflectionClient::new(channel.clone());
     let asked = [Ask::ListServices(String::new()), Ask::FileContainingSymbol(ADMIN.to_owned())]
         .map(|ask| v1::ServerReflectionRequest { host: String::new(), message_request: Some(ask) });
@@ -266,7 +266,7 @@ async fn large_requests_are_refused() -> Result<()> {
 
 /// Calls a method that there is not.
 async fn call_nothing(running: &Running, path: &'static str) -> Result<()> {
-    let mut client = tonic::client::Grpc::new(channel(running.addresses.grpc).await?);
+    let mut client = tonic::client::Grpc::new(channel(running.addresses.grpc)?);
     client.ready().await?;
     let codec = tonic_prost::ProstCodec::<(), ()>::default();
     let path = tonic::codegen::http::uri::PathAndQuery::from_static(path);

@@ -2,17 +2,20 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use chassis::config::{self, Startup, load};
-use chassis::{About, Loaded, LogControl, Process, ServiceConfig, Telemetry};
+use chassis::access::{Account, Caller, Review, Reviewer, Table, Token, Unavailable};
+use chassis::peer::{Channel, Peer, PeerAddress};
+use chassis::{About, Loaded, LogControl, Period, Process, ServiceConfig, Telemetry};
+use futures::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tonic::transport::Channel;
 
 /// How long anything may take before a test fails.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -27,9 +30,29 @@ impl ServiceConfig for Herd {
     const ABOUT: About = About { service: "herd", version: "1.2.3", summary: "Keeps sheep." };
 }
 
-/// A process on free ports of this host.
+/// The token of who may call `AdminService`, for a [`Believer`].
+pub(crate) const ADMIN_TOKEN: &str = "sheep.drover-system.drover-admin";
+
+/// Believes every token: `sheep.NAMESPACE.NAME` is that account's.
+pub(crate) struct Believer;
+
+impl Reviewer for Believer {
+    fn review(&self, token: Token) -> BoxFuture<'_, Result<Review, Unavailable>> {
+        Box::pin(async move {
+            let parts: Vec<&str> = token.expose().split('.').collect();
+            Ok(match Account::new(parts[1], parts[2]) {
+                Ok(account) => Review::Good { caller: Caller::new(account), expires: None },
+                Err(error) => Review::Bad(error.to_string()),
+            })
+        })
+    }
+}
+
+/// A process on free ports of this host, which believes its callers.
 pub(crate) async fn process(args: &[&str]) -> Result<Process> {
-    Ok(Process::bind(&loaded(args)?, log()).await?)
+    let mut process = Process::bind(&loaded(args)?, log()).await?;
+    process.access(Believer, Table::default());
+    Ok(process)
 }
 
 pub(crate) fn loaded(args: &[&str]) -> Result<Loaded<Herd>> {
@@ -65,8 +88,12 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> Result<(u16, String)
     Ok((status, body.to_owned()))
 }
 
-pub(crate) async fn channel(address: SocketAddr) -> Result<Channel> {
-    Ok(Channel::from_shared(format!("http://{address}"))?.connect().await?)
+/// A channel to a process that serves plaintext, for who may call `AdminService`.
+pub(crate) fn channel(address: SocketAddr) -> Result<Channel> {
+    let token = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("admin-token-{}", std::process::id()));
+    std::fs::write(&token, ADMIN_TOKEN)?;
+    let address = PeerAddress::try_from(format!("http://{address}"))?;
+    Ok(Channel::lazy(&Peer { token, deadline: Period::of_millis::<600_000>(), ..Peer::at(address) })?)
 }
 
 /// Asks until the answer is as wanted.

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use planner::fleet::Name;
+use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 /// Names that nothing refers to any more are dropped when the table has grown by this many.
@@ -22,7 +23,7 @@ struct Table {
 }
 
 /// The interned name of this text. Tables are per thread; equal names of two threads are equal, but stored twice.
-pub(super) fn intern(text: &str) -> Name {
+pub fn intern(text: &str) -> Name {
     TABLE.with_borrow_mut(|table| {
         if let Some(known) = table.names.get(text) {
             return known.clone();
@@ -37,8 +38,8 @@ pub(super) fn intern(text: &str) -> Name {
     })
 }
 
-/// A name that is interned while it is decoded.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A name that is interned while it is decoded, and encoded as the text it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Interned(pub Name);
 
 impl Default for Interned {

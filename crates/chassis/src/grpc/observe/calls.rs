@@ -16,6 +16,7 @@ use tonic::body::Body;
 use tracing::Span;
 
 use super::Method;
+use crate::grpc::serve::CallInProgress;
 use crate::Metrics;
 
 /// The metrics of calls. Labels are bounded by the methods served and the codes of gRPC.
@@ -27,13 +28,14 @@ pub(super) struct Calls {
 }
 
 /// A call in progress; counted when it ends, and as cancelled when it is dropped before.
-#[derive(Debug)]
 pub(super) struct Call {
     method: Method,
     begun: Instant,
     calls: Calls,
     span: Span,
     ended: bool,
+    /// Held until the answer's last byte, so that the connection is not idle.
+    _connection: Option<CallInProgress>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -78,9 +80,9 @@ impl Calls {
         }
     }
 
-    pub(super) fn begin(&self, method: Method, span: Span) -> Call {
+    pub(super) fn begin(&self, method: Method, span: Span, connection: Option<CallInProgress>) -> Call {
         self.running.inc();
-        Call { method, begun: Instant::now(), calls: self.clone(), span, ended: false }
+        Call { method, begun: Instant::now(), calls: self.clone(), span, ended: false, _connection: connection }
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
+
+const TIMEOUT: &str = "grpc-timeout";
 
 /// The `grpc-timeout` of a call: up to eight digits and a unit, as the gRPC protocol over HTTP/2
 /// has it. Nothing where there is none, or none that can be read.
-pub(super) fn asked(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get("grpc-timeout")?.to_str().ok()?;
+pub(crate) fn asked(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(TIMEOUT)?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if !(1..=8).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -21,6 +23,15 @@ pub(super) fn asked(headers: &HeaderMap) -> Option<Duration> {
         "u" => Some(Duration::from_micros(count)),
         "n" => Some(Duration::from_nanos(count)),
         _ => None,
+    }
+}
+
+/// Asks for a deadline, to the millisecond.
+pub(crate) fn ask(headers: &mut HeaderMap, limit: Duration) {
+    // Eight digits of milliseconds are a day.
+    let text = format!("{}m", limit.as_millis().clamp(1, 99_999_999));
+    if let Ok(value) = HeaderValue::try_from(text) {
+        headers.insert(TIMEOUT, value);
     }
 }
 
@@ -44,6 +55,15 @@ mod tests {
         assert_eq!(read("250m"), Some(Duration::from_millis(250)));
         assert_eq!(read("7u"), Some(Duration::from_micros(7)));
         assert_eq!(read("8n"), Some(Duration::from_nanos(8)));
+    }
+
+    #[test]
+    fn what_is_asked_for_is_read() {
+        let mut headers = HeaderMap::new();
+        ask(&mut headers, Duration::from_millis(1_500));
+        assert_eq!(asked(&headers), Some(Duration::from_millis(1_500)));
+        ask(&mut headers, Duration::MAX);
+        assert_eq!(asked(&headers), Some(Duration::from_millis(99_999_999)));
     }
 
     #[test]

@@ -1,0 +1,150 @@
+//! A yurt-manager that lives elects; Drover publishes, and takes over when it no longer does.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use jiff::Timestamp;
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use kube::api::{ObjectMeta, Patch, PatchParams};
+use kube::{Api, Client};
+use serde_json::{Value, json};
+use tests::fixture::{ServiceSpec, eventually};
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
+use tokio::task::JoinHandle;
+
+use super::site::Site;
+use super::{MINUTE, Stage};
+
+/// Of the pretended yurt-manager's lease: two busy cores may keep it from renewing for a while.
+const LEASE_SECONDS: i32 = 8;
+
+/// A cluster without service, for scenarios that start and stop it: for one after the other.
+pub(crate) async fn stage() -> Result<(&'static Stage, MutexGuard<'static, ()>)> {
+    static STAGE: OnceCell<Stage> = OnceCell::const_new();
+    static TURN: Mutex<()> = Mutex::const_new(());
+    let turn = TURN.lock().await;
+    Ok((STAGE.get_or_try_init(Stage::start).await?, turn))
+}
+
+/// The service, with a lease that is soon free.
+pub(crate) fn service() -> ServiceSpec {
+    ServiceSpec::new("leader-endpoints-controller").env("DROVER_OUTPUTS__ENDPOINT_SLICE", "true")
+}
+
+/// A yurt-manager that does nothing but live, until it is dropped.
+struct YurtManager(JoinHandle<()>);
+
+impl YurtManager {
+    async fn start(client: Client) -> Result<Self> {
+        let leases: Api<Lease> = Api::namespaced(client, "kube-system");
+        renew(&leases).await?;
+        Ok(Self(tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                // One that fails is one of several in time.
+                let _ = renew(&leases).await;
+            }
+        })))
+    }
+}
+
+impl Drop for YurtManager {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn renew(leases: &Api<Lease>) -> Result<()> {
+    let lease = Lease {
+        metadata: ObjectMeta { name: Some("yurt-manager".to_owned()), ..ObjectMeta::default() },
+        spec: Some(LeaseSpec {
+            holder_identity: Some("yurt-manager-0".to_owned()),
+            lease_duration_seconds: Some(LEASE_SECONDS),
+            renew_time: Some(MicroTime(Timestamp::now())),
+            ..LeaseSpec::default()
+        }),
+    };
+    let params = PatchParams::apply("yurt-manager").force();
+    leases.patch("yurt-manager", &params, &Patch::Apply(&lease)).await.context("renewing the lease").map(drop)
+}
+
+/// Writes leaders into a pool's status, as yurt-manager does.
+pub(crate) async fn elect(site: &Site, leaders: &[(&str, &str)]) -> Result<()> {
+    let endpoints: Vec<Value> =
+        leaders.iter().map(|(node, address)| json!({"nodeName": site.node(node), "address": address})).collect();
+    let status = json!({
+        "leaderNum": endpoints.len(), "leaderEndpoints": endpoints, "leaderLastElectedTime": Timestamp::now().to_string(),
+    });
+    let params = PatchParams { field_manager: Some("yurt-manager".to_owned()), ..PatchParams::default() };
+    let patch = Patch::Merge(json!({"status": status}));
+    site.pools().patch_status(&site.pool, &params, &patch).await.context("electing").map(drop)
+}
+
+/// Waits until the ConfigMap names these leaders.
+async fn await_told(site: &Site, leaders: &str) -> Result<()> {
+    let mut last = Value::Null;
+    let what = format!("leaders {leaders:?}");
+    let told = eventually(&what, MINUTE, async || {
+        last = site.data().await.unwrap_or_default()["leaders"].clone();
+        Ok((last == leaders).then_some(()))
+    });
+    told.await.with_context(|| format!("last: {last}"))
+}
+
+#[tokio::test]
+async fn auto_follows_a_live_yurt_manager_and_elects_when_it_dies() -> Result<()> {
+    let (stage, _turn) = stage().await?;
+    let client = stage.cluster.client()?;
+    let yurt_manager = YurtManager::start(client).await?;
+    let nodes = [("a", "10.40.0.1"), ("b", "10.40.0.2"), ("c", "10.40.0.3")];
+    let site = Site::electing(stage, "followed", 2, &nodes).await?;
+    elect(&site, &[("a", "10.40.0.1"), ("b", "10.40.0.2")]).await?;
+    // It is given all the time that this takes.
+    let service = stage.service(service().env("DROVER_YURT_MANAGER__PATIENCE", "1h")).await?;
+    await_told(&site, "followed-a/10.40.0.1,followed-b/10.40.0.2").await?;
+    let condition = site.await_condition("LeaderReady", |condition| condition.reason == "Followed").await?;
+    ensure!(condition.message.contains("kube-system/yurt-manager"), "{}", condition.message);
+
+    elect(&site, &[("a", "10.40.0.1"), ("c", "10.40.0.3")]).await?;
+    await_told(&site, "followed-a/10.40.0.1,followed-c/10.40.0.3").await?;
+    // Nobody should dial it, whoever elected it; another leader is for yurt-manager to elect.
+    site.ready("a", false).await?;
+    await_told(&site, "followed-c/10.40.0.3").await?;
+    let left_out = |condition: &api::node_pool::NodePoolCondition| condition.message.contains("followed-a (10.40.0.1)");
+    site.await_condition("LeaderReady", left_out).await?;
+    site.await_event("followed", "LeaderLeftOut").await?;
+    let status = site.read().await?.status.context("no status")?;
+    assert_eq!(status.leader_endpoints.len(), 2, "the status is yurt-manager's");
+    assert_eq!(status.ready_node_num, 0, "and so are the counts");
+
+    drop(yurt_manager);
+    let told = site.await_led_by(&["b", "c"]).await?;
+    assert_eq!(told.len(), 2);
+    let condition = site.await_condition("LeaderReady", |condition| condition.reason == "Elected").await?;
+    ensure!(condition.message.contains("no live yurt-manager"), "{}", condition.message);
+    let exit = service.process.terminate(Duration::from_secs(30)).await?;
+    assert!(exit.success(), "{exit}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_yurt_manager_that_lives_and_does_not_elect_is_overruled_until_it_does() -> Result<()> {
+    let (stage, _turn) = stage().await?;
+    let _yurt_manager = YurtManager::start(stage.cluster.client()?).await?;
+    let site = Site::electing(stage, "idle", 1, &[("a", "10.41.0.1"), ("b", "10.41.0.2")]).await?;
+    elect(&site, &[("a", "10.41.0.1")]).await?;
+    let service = stage.service(service().env("DROVER_YURT_MANAGER__PATIENCE", "2s")).await?;
+    await_told(&site, "idle-a/10.41.0.1").await?;
+    site.ready("a", false).await?;
+    site.await_led_by(&["b"]).await?;
+    let idle = |condition: &api::node_pool::NodePoolCondition| condition.message.contains("leaves wrong leaders");
+    site.await_condition("LeaderReady", idle).await?;
+    site.ready("a", true).await?;
+    elect(&site, &[("a", "10.41.0.1")]).await?;
+    site.await_condition("LeaderReady", |condition| condition.reason == "Followed").await?;
+    await_told(&site, "idle-a/10.41.0.1").await?;
+    let exit = service.process.terminate(Duration::from_secs(30)).await?;
+    assert!(exit.success(), "{exit}");
+    Ok(())
+}

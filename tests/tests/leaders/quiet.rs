@@ -1,0 +1,40 @@
+//! A world that does not change is left alone.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::bed;
+use super::site::Site;
+
+/// Longer than any of the service's waits but those between retries, of which there must be none.
+const A_WHILE: Duration = Duration::from_secs(5);
+
+#[tokio::test]
+async fn nothing_is_written_while_nothing_changes() -> Result<()> {
+    let bed = bed().await?;
+    let spec = json!({"enableLeaderElection": true, "leaderReplicas": 2, "labels": {"site": "north"}});
+    let site = Site::open(&bed.stage, "quiet", spec).await?;
+    for (node, address) in [("a", "10.14.0.1"), ("b", "10.14.0.2"), ("c", "fd00::14")] {
+        site.add(node, address, &json!({})).await?;
+    }
+    site.await_count(2).await?;
+    tests::fixture::eventually("labels and counts", super::MINUTE, async || {
+        let counted = site.read().await?.status.unwrap_or_default().ready_node_num == 3;
+        let node = site.read_node("c").await?;
+        Ok((counted && kube::ResourceExt::labels(&node).contains_key("site")).then_some(()))
+    })
+    .await?;
+    let before = bed.stage.writes("quiet")?.len();
+    for round in 0..3 {
+        // A heartbeat, and an annotation that is nobody's business here.
+        let beat = json!({"metadata": {"annotations": {"beat": format!("{round} {}", Timestamp::now())}}});
+        site.change_node("a", &beat).await?;
+        tokio::time::sleep(A_WHILE / 3).await;
+    }
+    let writes = bed.stage.writes("quiet")?;
+    ensure!(writes.len() == before, "written for nothing: {:?}", &writes[before..]);
+    Ok(())
+}
