@@ -7,6 +7,7 @@ mod scene;
 pub mod service;
 mod testbed;
 mod updater;
+mod yurt_manager;
 
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ pub use scene::{SCENE_LABEL, Scene};
 pub use service::{Service, ServiceSpec};
 pub use testbed::Testbed;
 pub use updater::{Updater, UpdaterSpec};
+pub use yurt_manager::YurtManager;
 
 /// How often a condition is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);

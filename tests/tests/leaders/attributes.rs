@@ -3,6 +3,7 @@
 use anyhow::{Result, ensure};
 use k8s_openapi::api::core::v1::Node;
 use kube::ResourceExt as _;
+use kube::api::DeleteParams;
 use serde_json::json;
 use tests::fixture::eventually;
 use xtask::nodes::POOL_LABEL;
@@ -59,11 +60,15 @@ async fn nodes_get_what_their_pool_gives_and_lose_it_when_they_leave() -> Result
     .await?;
     assert_eq!((left.labels()["own"].as_str(), left.labels()["rack"].as_str()), ("1", "own"));
     ensure!(given_still(&site.read_node("b").await?), "who stays keeps what he has");
+    // Nobody's node any more, though its label says otherwise.
+    site.pools().delete("giving", &DeleteParams::default()).await?;
+    await_node(&site, "b", "no attributes", |node| !given_still(node) && !node.labels().contains_key("site")).await?;
+    assert_eq!(site.read_node("b").await?.labels()[POOL_LABEL], "giving");
     Ok(())
 }
 
 fn given_still(node: &Node) -> bool {
-    node.labels().contains_key("site") && has_taint(node, "edge")
+    node.labels().contains_key("rack") && has_taint(node, "edge")
 }
 
 #[tokio::test]

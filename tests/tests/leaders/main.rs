@@ -8,6 +8,8 @@ mod neighbour;
 mod outputs;
 mod quiet;
 mod repair;
+mod replicas;
+mod rights;
 mod role;
 mod site;
 

@@ -4,20 +4,14 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use jiff::Timestamp;
-use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
-use kube::api::{ObjectMeta, Patch, PatchParams};
-use kube::{Api, Client};
+use kube::ResourceExt as _;
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
-use tests::fixture::{ServiceSpec, eventually};
+use tests::fixture::{ServiceSpec, YurtManager, eventually};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
-use tokio::task::JoinHandle;
 
 use super::site::Site;
 use super::{MINUTE, Stage};
-
-/// Of the pretended yurt-manager's lease: two busy cores may keep it from renewing for a while.
-const LEASE_SECONDS: i32 = 8;
 
 /// A cluster without service, for scenarios that start and stop it: for one after the other.
 pub(crate) async fn stage() -> Result<(&'static Stage, MutexGuard<'static, ()>)> {
@@ -30,43 +24,6 @@ pub(crate) async fn stage() -> Result<(&'static Stage, MutexGuard<'static, ()>)>
 /// The service, with a lease that is soon free.
 pub(crate) fn service() -> ServiceSpec {
     ServiceSpec::new("leader-endpoints-controller").env("DROVER_OUTPUTS__ENDPOINT_SLICE", "true")
-}
-
-/// A yurt-manager that does nothing but live, until it is dropped.
-struct YurtManager(JoinHandle<()>);
-
-impl YurtManager {
-    async fn start(client: Client) -> Result<Self> {
-        let leases: Api<Lease> = Api::namespaced(client, "kube-system");
-        renew(&leases).await?;
-        Ok(Self(tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                // One that fails is one of several in time.
-                let _ = renew(&leases).await;
-            }
-        })))
-    }
-}
-
-impl Drop for YurtManager {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-async fn renew(leases: &Api<Lease>) -> Result<()> {
-    let lease = Lease {
-        metadata: ObjectMeta { name: Some("yurt-manager".to_owned()), ..ObjectMeta::default() },
-        spec: Some(LeaseSpec {
-            holder_identity: Some("yurt-manager-0".to_owned()),
-            lease_duration_seconds: Some(LEASE_SECONDS),
-            renew_time: Some(MicroTime(Timestamp::now())),
-            ..LeaseSpec::default()
-        }),
-    };
-    let params = PatchParams::apply("yurt-manager").force();
-    leases.patch("yurt-manager", &params, &Patch::Apply(&lease)).await.context("renewing the lease").map(drop)
 }
 
 /// Writes leaders into a pool's status, as yurt-manager does.
@@ -100,6 +57,7 @@ async fn auto_follows_a_live_yurt_manager_and_elects_when_it_dies() -> Result<()
     let nodes = [("a", "10.40.0.1"), ("b", "10.40.0.2"), ("c", "10.40.0.3")];
     let site = Site::electing(stage, "followed", 2, &nodes).await?;
     elect(&site, &[("a", "10.40.0.1"), ("b", "10.40.0.2")]).await?;
+    site.change(&json!({"labels": {"site": "north"}})).await?;
     // It is given all the time that this takes.
     let service = stage.service(service().env("DROVER_YURT_MANAGER__PATIENCE", "1h")).await?;
     await_told(&site, "followed-a/10.40.0.1,followed-b/10.40.0.2").await?;
@@ -118,11 +76,15 @@ async fn auto_follows_a_live_yurt_manager_and_elects_when_it_dies() -> Result<()
     assert_eq!(status.leader_endpoints.len(), 2, "the status is yurt-manager's");
     assert_eq!(status.ready_node_num, 0, "and so are the counts");
 
+    let labelled = async || anyhow::Ok(site.read_node("b").await?.labels().contains_key("site"));
+    ensure!(!labelled().await?, "attributes are yurt-manager's to give");
+
     drop(yurt_manager);
     let told = site.await_led_by(&["b", "c"]).await?;
     assert_eq!(told.len(), 2);
     let condition = site.await_condition("LeaderReady", |condition| condition.reason == "Elected").await?;
     ensure!(condition.message.contains("no live yurt-manager"), "{}", condition.message);
+    eventually("the pool's label", MINUTE, async || Ok(labelled().await?.then_some(()))).await?;
     let exit = service.process.terminate(Duration::from_secs(30)).await?;
     assert!(exit.success(), "{exit}");
     Ok(())

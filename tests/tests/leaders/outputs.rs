@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use kube::ResourceExt as _;
-use kube::api::DeleteParams;
+use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
 use tests::fixture::eventually;
 
@@ -66,6 +66,28 @@ async fn a_deleted_pool_takes_its_outputs_with_it() -> Result<()> {
         Ok((map.is_none() && endpoints.is_none() && slice.is_none()).then_some(()))
     })
     .await
+}
+
+#[tokio::test]
+async fn an_output_that_the_api_server_refuses_is_told_and_stops_no_other() -> Result<()> {
+    let bed = bed().await?;
+    let site = Site::electing(&bed.stage, "frozen", 1, &[("a", "10.17.0.1")]).await?;
+    site.await_led_by(&["a"]).await?;
+    let freeze = Patch::Merge(json!({"immutable": true}));
+    site.config_maps().patch("leader-hub-frozen", &PatchParams::default(), &freeze).await?;
+    site.address("a", "10.17.0.2").await?;
+    let condition = site.await_condition("LeadersPublished", |condition| condition.status == "False").await?;
+    ensure!(condition.message.contains("ConfigMap leader-hub-frozen"), "{}", condition.message);
+    site.await_event("frozen", "LeadersNotPublished").await?;
+    eventually("the Endpoints to go on", MINUTE, async || {
+        let endpoints = site.endpoints().get("leader-hub-frozen").await?;
+        Ok(json!(endpoints.subsets).to_string().contains("10.17.0.2").then_some(()))
+    })
+    .await?;
+    site.config_maps().delete("leader-hub-frozen", &DeleteParams::default()).await?;
+    site.await_led_by(&["a"]).await?;
+    site.await_condition("LeadersPublished", |condition| condition.status == "True").await?;
+    Ok(())
 }
 
 #[tokio::test]

@@ -23,8 +23,11 @@ async fn nothing_is_written_while_nothing_changes() -> Result<()> {
     site.await_count(2).await?;
     tests::fixture::eventually("labels and counts", super::MINUTE, async || {
         let counted = site.read().await?.status.unwrap_or_default().ready_node_num == 3;
-        let node = site.read_node("c").await?;
-        Ok((counted && kube::ResourceExt::labels(&node).contains_key("site")).then_some(()))
+        let mut labelled = true;
+        for node in ["a", "b", "c"] {
+            labelled &= kube::ResourceExt::labels(&site.read_node(node).await?).contains_key("site");
+        }
+        Ok((counted && labelled).then_some(()))
     })
     .await?;
     let before = bed.stage.writes("quiet")?.len();

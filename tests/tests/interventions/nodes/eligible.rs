@@ -81,9 +81,7 @@ async fn a_daemon_set_is_eligible_where_its_controller_makes_pods() -> Result<()
     let mut answers = BTreeSet::new();
     for template in templates(&scene) {
         let daemon = template.apply(&scene.client).await?;
-        let controllers = controllers(&daemon).await?;
-        let (name, drovers) = drovers(&scene, &daemon).await?;
-        assert_eq!(drovers, controllers, "{name}");
+        let (name, controllers) = agreed(&scene, &daemon).await?;
         let desired = u32::try_from(controllers.len())?;
         await_status(&scene, &name, 1, &format!("{desired} units of {name}"), |status| status.units.desired == desired)
             .await?;
@@ -95,19 +93,30 @@ async fn a_daemon_set_is_eligible_where_its_controller_makes_pods() -> Result<()
     Ok(())
 }
 
+/// The name of a DaemonSet, and the nodes on which both want it, as soon as they want the same. A node may still bear the taint
+/// of one that is not Ready when the controller looks first.
+async fn agreed(scene: &Scene<'_>, daemon: &Daemon) -> Result<(String, BTreeSet<String>)> {
+    let mut last = None;
+    let same = eventually("both to want the same nodes", MINUTE, async || {
+        let (name, drovers) = drovers(scene, daemon).await?;
+        let controllers = controllers(daemon).await?;
+        let same = (controllers.as_ref() == Some(&drovers)).then(|| (name.clone(), drovers.clone()));
+        last = Some((name, drovers, controllers));
+        Ok(same)
+    });
+    same.await.with_context(|| format!("name, Drover's and the controller's: {last:?}"))
+}
+
 /// The nodes for which the DaemonSet controller made pods, once it has made all.
-async fn controllers(daemon: &Daemon) -> Result<BTreeSet<String>> {
-    eventually("the DaemonSet controller's pods", MINUTE, async || {
-        let set = daemon.get().await?;
-        let status = set.status.unwrap_or_default();
-        let complete = status.observed_generation == set.metadata.generation
-            && status.current_number_scheduled == status.desired_number_scheduled;
-        let pods = daemon.pods().await?;
-        let live = pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none());
-        let nodes: BTreeSet<String> = live.map(node).collect::<Result<_>>()?;
-        Ok((complete && usize::try_from(status.desired_number_scheduled)? == nodes.len()).then_some(nodes))
-    })
-    .await
+async fn controllers(daemon: &Daemon) -> Result<Option<BTreeSet<String>>> {
+    let set = daemon.get().await?;
+    let status = set.status.unwrap_or_default();
+    let complete = status.observed_generation == set.metadata.generation
+        && status.current_number_scheduled == status.desired_number_scheduled;
+    let pods = daemon.pods().await?;
+    let live = pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none());
+    let nodes: BTreeSet<String> = live.map(node).collect::<Result<_>>()?;
+    Ok((complete && usize::try_from(status.desired_number_scheduled)? == nodes.len()).then_some(nodes))
 }
 
 fn node(pod: &k8s_openapi::api::core::v1::Pod) -> Result<String> {
