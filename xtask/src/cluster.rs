@@ -7,6 +7,7 @@ mod components;
 mod kubeconfig;
 mod layout;
 mod pki;
+mod signing;
 mod spec;
 mod start;
 

@@ -113,7 +113,7 @@ mod tests {
 
     use super::*;
 
-    /// {"aud":["drover"],"exp":1700000000,"x":"??>~"}
+    // {"aud":["drover"],"exp":1700000000,"x":"??>~"}
     const CLAIMS: &str = "eyJhdWQiOlsiZHJvdmVyIl0sImV4cCI6MTcwMDAwMDAwMCwieCI6Ij8_Pn4ifQ";
 
     fn token() -> Token {

@@ -89,6 +89,9 @@ pub(crate) async fn status(context: &Context, pool: &Pool, wanted: &NodePoolStat
 
 /// What makes the pool's status the wanted one; `None` if it is.
 fn status_patch(pool: &Pool, wanted: &NodePoolStatus) -> Option<Value> {
+    if pool.status == *wanted {
+        return None;
+    }
     let (before, after) = (json!(pool.status), json!(wanted));
     let (before, after) = (before.as_object()?, after.as_object()?);
     let mut changed: Map<String, Value> = after
@@ -99,9 +102,6 @@ fn status_patch(pool: &Pool, wanted: &NodePoolStatus) -> Option<Value> {
     // An empty list is left out of the whole: what is gone from it has become empty.
     let gone = before.keys().filter(|key| !after.contains_key(*key));
     changed.extend(gone.map(|key| (key.clone(), Value::Null)));
-    if changed.is_empty() {
-        return None;
-    }
     let mut metadata = json!({"uid": pool.metadata.uid.to_string()});
     // The list of conditions is written whole: others' must be those that are there.
     if changed.contains_key("conditions") && wanted.conditions.len() > 1 {

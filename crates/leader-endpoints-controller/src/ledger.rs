@@ -65,7 +65,7 @@ impl Ledger {
     /// The pool is gone.
     pub(crate) fn forget(&self, pool: &Name) {
         let mut state = self.lock();
-        state.outputs.retain(|(_, known), _| known != pool);
+        Output::ALL.into_iter().for_each(|output| _ = state.outputs.remove(&(output, pool.clone())));
         state.leaderless.remove(pool);
     }
 

@@ -29,6 +29,7 @@ mod publish;
 mod reconcile;
 mod run;
 mod topology;
+#[cfg(test)] mod nodes_mem_tmp;
 
 pub use config::Config;
 pub use run::{RunError, run};

@@ -89,7 +89,7 @@ impl Memory {
         &mut self,
         decision: &Decision,
         published: &[Leader],
-        wrong: bool,
+        wrong: impl Fn() -> bool,
         patience: Duration,
         now: Instant,
     ) -> (Decision, Option<Duration>) {
@@ -99,7 +99,7 @@ impl Memory {
         };
         match &self.rival {
             Rival::Overruled(ours) if ours == published => return (overruled, None),
-            Rival::Right | Rival::Wrong(_) if !wrong => self.rival = Rival::Right,
+            Rival::Right | Rival::Wrong(_) if !wrong() => self.rival = Rival::Right,
             Rival::Right | Rival::Overruled(_) => self.rival = Rival::Wrong(now),
             Rival::Wrong(since) if now.duration_since(*since) >= patience => {
                 self.rival = Rival::Overruled(published.to_vec());
@@ -149,7 +149,7 @@ mod tests {
         let (mut memory, start, patience) = (Memory::default(), Instant::now(), Duration::from_secs(30));
         let decide = |memory: &mut Memory, published: &str, wrong, seconds| {
             let now = start + Duration::from_secs(seconds);
-            let (decision, again) = memory.decide(&follow, &leader(published), wrong, patience, now);
+            let (decision, again) = memory.decide(&follow, &leader(published), || wrong, patience, now);
             (decision.elects(), again.map(|again| again.as_secs()))
         };
         assert_eq!(decide(&mut memory, "a", false, 0), (false, None));
@@ -171,7 +171,7 @@ mod tests {
         let mut memory = Memory::default();
         let config = Config::default();
         let elect = Decision::of(Mode::Elect, &config.yurt_manager, &Neighbour::Unknown, &Decision::Undecided);
-        let decided = memory.decide(&elect, &leader("a"), true, Duration::ZERO, Instant::now());
+        let decided = memory.decide(&elect, &leader("a"), || true, Duration::ZERO, Instant::now());
         assert_eq!(decided, (elect, None));
     }
 

@@ -29,9 +29,9 @@ impl Pace {
         (held, wait)
     }
 
-    /// These are being written.
-    pub(crate) fn note(&mut self, writes: &[Wanted], now: Instant) {
-        self.0.extend(writes.iter().map(|wanted| (wanted.output, (hash(wanted), now))));
+    /// These were written.
+    pub(crate) fn note<'a>(&mut self, written: impl Iterator<Item = &'a Wanted>, now: Instant) {
+        self.0.extend(written.map(|wanted| (wanted.output, (hash(wanted), now))));
     }
 }
 
@@ -63,7 +63,7 @@ mod tests {
             (writes.len(), wait.map(|wait| wait.as_millis()))
         };
         assert_eq!(held(&pace, wanted(&[]), 0), (1, None));
-        pace.note(&[wanted(&[])], start);
+        pace.note([wanted(&[])].iter(), start);
         assert_eq!(held(&pace, wanted(&[]), 400), (0, Some(600)));
         assert_eq!(held(&pace, wanted(&leader), 400), (1, None));
         assert_eq!(held(&pace, wanted(&[]), 1000), (1, None));

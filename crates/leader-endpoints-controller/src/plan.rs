@@ -173,4 +173,6 @@ fn number(count: usize) -> i32 {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

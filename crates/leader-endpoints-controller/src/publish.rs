@@ -110,11 +110,15 @@ pub(crate) fn leaders(context: &Context, memory: &mut Memory, observed: &Observe
         memory.is_over(reason::NO_LEADER);
     }
     let named = |leader: &planner::election::Leader| format!("{} ({})", leader.name, leader.address);
-    memory.report = Some(Report {
+    let report = Report {
         leaders: plan.leaders.iter().map(named).collect(),
         standing: plan.standing.to_string(),
         by: decision.to_string(),
-    });
+    };
+    if memory.report.as_ref().is_some_and(|before| before.by != report.by) {
+        tracing::info!(pool = %pool.name(), decision = report.by, "who elects for this pool");
+    }
+    memory.report = Some(report);
 }
 
 /// Tells of resources that hubs are not granted.

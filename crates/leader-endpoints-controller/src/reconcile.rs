@@ -130,15 +130,16 @@ async fn advance(
     heard: Option<Instant>,
 ) -> Result<Requeue, Error> {
     let observed = observe::observe(context, pool);
-    let (wrong, patience) = (plan::is_wrong(&observed), context.config.yurt_manager.patience.get());
+    let (wrong, patience) = (|| plan::is_wrong(&observed), context.config.yurt_manager.patience.get());
     let published = &observed.pool.status.leader_endpoints;
     let (decision, again) = memory.decide(decision, published, wrong, patience, Instant::now());
     let mut plan = plan::plan(&observed, &decision, &context.config.outputs);
     let (held, repair) = memory.pace.hold(&mut plan.writes, Instant::now());
     plan.held = held;
-    memory.pace.note(&plan.writes, Instant::now());
     // Who follows a dead leader waits for the outputs: they are first.
     let outcomes = commit::outputs(context, &observed, &plan).await;
+    let written = |output| outcomes.iter().any(|outcome| outcome.output == output && outcome.result.is_ok());
+    memory.pace.note(plan.writes.iter().filter(|wanted| written(wanted.output)), Instant::now());
     observe_loss(context, &plan, &outcomes, heard);
     let told = publish::outputs(context, memory, &observed, &plan, &outcomes);
     publish::leaders(context, memory, &observed, &plan, &decision);

@@ -124,6 +124,8 @@ fn serve(process: &mut Process, context: &Arc<Context>, topology: topology::Metr
     process.dump("pools", move || of.memories.reports());
     let of = context.clone();
     process.dump("lease", move || format!("{:?}", of.leadership.subscribe().borrow()));
+    let of = context.topology.clone();
+    process.dump("topology", move || of.dump());
     let of = context.clone();
     process.dump("mirror", move || MirrorDump::of(&of));
 }

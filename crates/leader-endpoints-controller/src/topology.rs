@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chassis::feed::{self, Feed};
 use controller_runtime::mirror::Mirror;
+use serde::Serialize;
 
 pub(crate) use metrics::Metrics;
 pub(crate) use service::Service;
@@ -42,6 +43,16 @@ struct Inner {
     pools: Feed<PoolRow>,
     nodes: Feed<NodeRow>,
     listed: AtomicBool,
+}
+
+/// What is served, in numbers.
+#[derive(Debug, Serialize)]
+pub(crate) struct TopologyDump {
+    listed: bool,
+    pools: usize,
+    nodes: usize,
+    watches_of_pools: usize,
+    watches_of_nodes: usize,
 }
 
 impl Default for Inner {
@@ -70,6 +81,18 @@ impl Topology {
     pub(crate) fn listed(&self, pools: &Mirror<Pool>, nodes: &Mirror<Node>) {
         let names: BTreeSet<_> = pools.owners().into_iter().chain(nodes.owners()).collect();
         self.open(names.iter().map(|name| &**name), &(pools, nodes));
+    }
+
+    /// What `AdminService` shows of it.
+    pub(crate) fn dump(&self) -> TopologyDump {
+        let Inner { pools, nodes, .. } = &*self.0;
+        TopologyDump {
+            listed: self.is_listed(),
+            pools: pools.len(),
+            nodes: nodes.len(),
+            watches_of_pools: pools.cursors(),
+            watches_of_nodes: nodes.cursors(),
+        }
     }
 
     fn open<'a>(&self, pools: impl IntoIterator<Item = &'a str>, source: &impl Source) {

@@ -46,7 +46,7 @@ pub enum Strategy {
 }
 
 /// A node of the pool.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Member<'a> {
     /// Its name.
     pub name: &'a str,
@@ -81,17 +81,20 @@ pub struct Election {
 /// Elects a pool's leaders.
 ///
 /// `pool` identifies the pool among others (its UID or name), `members` are all of its nodes, `current` who led until now.
-/// The order of both does not matter, and electing again with the result as `current` changes nothing.
+/// The order of both does not matter, and electing again with the result as `current` changes nothing. Of two nodes of one
+/// name, as a view has them for a moment when a node was made again, the one that is not Ready counts.
 pub fn elect(pool: &str, settings: &Settings, members: &[Member<'_>], current: &[Leader]) -> Election {
+    let mut members = members.to_vec();
+    members.sort_unstable();
+    members.dedup_by_key(|member| member.name);
     let before: BTreeSet<&Leader> = current.iter().collect();
     let (leaders, standing) = match settings {
         Settings::Disabled => (Vec::new(), Standing::Disabled),
         Settings::Invalid(why) => (Vec::new(), Standing::Invalid(why.clone())),
         Settings::Enabled { strategy, replicas } => {
             let wanted = usize::try_from(*replicas).unwrap_or(usize::MAX);
-            let able = able(strategy, members);
-            let leaders = spread::choose(pool, &able, &before, wanted);
-            let standing = standing::of(strategy, *replicas, leaders.len(), Tally::of(strategy, members));
+            let leaders = spread::choose(pool, &able(strategy, &members), &before, wanted);
+            let standing = standing::of(strategy, *replicas, leaders.len(), Tally::of(strategy, &members));
             (leaders, standing)
         }
     };
@@ -100,7 +103,7 @@ pub fn elect(pool: &str, settings: &Settings, members: &[Member<'_>], current: &
         change::loss(settings, leader, member)
     });
     let election = Election { leaders, changes, standing };
-    debug_assert_eq!(invariants::check(settings, members, current, &election), Ok(()), "an election breaks a rule");
+    debug_assert_eq!(invariants::check(settings, &members, current, &election), Ok(()), "an election breaks a rule");
     election
 }
 
@@ -122,17 +125,14 @@ struct Able<'a> {
     zone: Option<&'a str>,
 }
 
-/// The nodes that can lead, by name; each name once.
+/// The nodes that can lead, by name.
 fn able<'a>(strategy: &Strategy, members: &[Member<'a>]) -> Vec<Able<'a>> {
     let asked = members.iter().filter(|member| member.ready && strategy.asks(member.labels));
     let able = asked.filter_map(|member| {
         let zone = member.labels.get(ZONE).map(String::as_str);
         member.address.map(|address| Able { name: member.name, address, zone })
     });
-    let mut able: Vec<_> = able.collect();
-    able.sort_unstable();
-    able.dedup_by_key(|node| node.name);
-    able
+    able.collect()
 }
 
 #[cfg(test)]

@@ -121,6 +121,17 @@ proptest! {
     }
 
     #[test]
+    fn two_nodes_of_one_name_are_one(mut world in world(), into in any::<prop::sample::Index>()) {
+        prop_assume!(!world.nodes.is_empty());
+        // Debug builds check the invariants after every election.
+        let (name, count) = (world.nodes[into.index(world.nodes.len())].name.clone(), world.nodes.len());
+        world.nodes[count - 1].name = name;
+        let elected = world.elect();
+        world.nodes.reverse();
+        prop_assert_eq!(elected, world.elect());
+    }
+
+    #[test]
     fn electing_again_changes_nothing(mut world in world()) {
         let first = world.elect();
         world.current.clone_from(&first.leaders);

@@ -68,9 +68,9 @@ impl From<messages::Pool> for Pool {
             messages::PoolType::Unspecified => PoolKind::Other,
         };
         let messages::Pool { name, r#type: _, labels, ready_nodes, unready_nodes, leaders, zones } = pool;
-        let leaders = leaders.into_iter().filter_map(|messages::Leader { node, address }| {
-            Some(Leader { node, address: address.parse().ok()? })
-        });
+        let leaders = leaders
+            .into_iter()
+            .filter_map(|messages::Leader { node, address }| Some(Leader { node, address: address.parse().ok()? }));
         Self { name, kind, labels, ready_nodes, unready_nodes, leaders: leaders.collect(), zones }
     }
 }

@@ -7,7 +7,7 @@ use chassis::peer::{Peer, PeerAddress};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Where TopologyService is served, and for how long its answers are good.
+/// Where the topology is served, and for how long its answers are good.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {

@@ -50,13 +50,15 @@ pub struct Table<T> {
     /// What replaces them when it is whole: a reset shows no emptiness to anybody.
     coming: Option<Rows<T>>,
     token: Vec<u8>,
+    /// The rows changed since they were whole last.
+    changed: bool,
     /// When the rows were whole last, by the monotonic clock of this process.
     whole_at: Option<Instant>,
 }
 
 impl<T: Row> Default for Table<T> {
     fn default() -> Self {
-        Self { rows: Rows::default(), coming: None, token: Vec::new(), whole_at: None }
+        Self { rows: Rows::default(), coming: None, token: Vec::new(), changed: false, whole_at: None }
     }
 }
 
@@ -88,20 +90,23 @@ impl<T: Row> Table<T> {
         if mark.reset() != Reset::Unspecified {
             self.coming = Some(Rows::default());
         }
-        let rows = self.coming.as_mut().unwrap_or(&mut self.rows);
-        let mut news = false;
+        let (rows, news) = match &mut self.coming {
+            // Compared as a whole, when it is whole.
+            Some(coming) => (coming, &mut false),
+            None => (&mut self.rows, &mut self.changed),
+        };
         for row in changed {
-            news |= rows.put(row);
+            *news |= rows.put(row);
         }
         for name in &removed {
-            news |= rows.remove(name);
+            *news |= rows.remove(name);
         }
         self.token = mark.resume_token;
         if !mark.synced {
             return Ok(Taken::Partly);
         }
         if let Some(coming) = self.coming.take() {
-            news = self.whole_at.is_none() || coming != self.rows;
+            self.changed |= self.whole_at.is_none() || coming != self.rows;
             self.rows = coming;
         }
         let source_age = mark.source_age.and_then(|age| Duration::try_from(age).ok()).unwrap_or_default();
@@ -109,7 +114,8 @@ impl<T: Row> Table<T> {
         let whole_at = now.checked_sub(source_age);
         let known_again = whole_at.is_some() != self.whole_at.is_some();
         self.whole_at = whole_at;
-        Ok(if news || known_again { Taken::Changed } else { Taken::Heard })
+        let news = std::mem::take(&mut self.changed) || known_again;
+        Ok(if news { Taken::Changed } else { Taken::Heard })
     }
 
     /// How old the rows are; none if they were never whole.

@@ -41,7 +41,8 @@ async fn a_token_of_a_node_shows_that_nodes_pool() -> Result<()> {
     let fleet = bed.fleet("bound", 2, 2).await?;
     let node = fleet.names().into_iter().next().context("a fleet without nodes")?;
     bed.cluster.service_account(NAMESPACE, "hub-ota-service").await?;
-    let bound = ["--bound-object-kind=Node", "--bound-object-name", &node, "--audience=drover", "--namespace", NAMESPACE];
+    let bound =
+        ["--bound-object-kind=Node", "--bound-object-name", &node, "--audience=drover", "--namespace", NAMESPACE];
     let token = bed.cluster.kubectl(&[&["create", "token", "hub-ota-service"], &bound[..]].concat()).await?;
     let mut client = TopologyServiceClient::<Channel>::new(bed.service.channel(token.trim()).await?);
     let mut get = async |pool: &str| client.get_pool(GetPoolRequest { name: pool.to_owned() }).await;
@@ -55,7 +56,7 @@ async fn a_token_of_a_node_shows_that_nodes_pool() -> Result<()> {
     let mut own = watch(&["bound-pool-1"]).await?.into_inner();
     let first = tokio::time::timeout(MINUTE, own.message()).await.context("no first message")??;
     let names: Vec<_> = first.context("no message")?.changed.into_iter().map(|seen| seen.name).collect();
-    assert_eq!(names, [node.clone()]);
+    assert_eq!(names, std::slice::from_ref(&node));
     refused(watch(&[]).await, Code::PermissionDenied, &["select pool bound-pool-1"])?;
     refused(watch(&["bound-pool-1", "bound-pool-2"]).await, Code::PermissionDenied, &["not bound-pool-2"])
 }

@@ -81,7 +81,8 @@ impl Bed {
 
 /// Starts a controller; back when it is ready. Its watches hear something every 300 ms.
 async fn controller(cluster: &Cluster) -> Result<Service> {
-    let service = Service::start(cluster, ServiceSpec::new(CONTROLLER).env("DROVER_TOPOLOGY__HEARTBEAT", "300ms")).await?;
+    let service =
+        Service::start(cluster, ServiceSpec::new(CONTROLLER).env("DROVER_TOPOLOGY__HEARTBEAT", "300ms")).await?;
     service.await_ready().await?;
     Ok(service)
 }

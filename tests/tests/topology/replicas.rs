@@ -26,7 +26,9 @@ async fn a_view_outlives_its_server_and_knows_when_it_is_alone() -> Result<()> {
     let nodes = Some(NodeSelector { pools: vec!["alone-pool-1".to_owned()], ..NodeSelector::default() });
     let settings = Settings { unknown_after: chassis::Period::of_millis::<3_000>(), peer };
     let client = Client::follow(&settings, Interest { nodes, pools: None })?;
-    client.until("both nodes Ready", |view| [kept, flaps].iter().all(|node| is_ready(view, node) == Some(true))).await?;
+    client
+        .until("both nodes Ready", |view| [kept, flaps].iter().all(|node| is_ready(view, node) == Some(true)))
+        .await?;
     ensure!(!client.view.pools().is_known(), "pools are not followed");
 
     // It hangs: the connection stands, and nothing comes.

@@ -113,7 +113,8 @@ impl Public {
     /// When it was shown to be this.
     async fn shows(&mut self, wanted: bool) -> Result<Instant> {
         loop {
-            let next = tokio::time::timeout(2 * MINUTE, self.changes.recv()).await.context("the node does not change")?;
+            let next =
+                tokio::time::timeout(2 * MINUTE, self.changes.recv()).await.context("the node does not change")?;
             let (ready, at) = next.context("the node is not watched any more")?;
             if ready == wanted {
                 return Ok(at);
@@ -160,13 +161,19 @@ fn cpu_ms(service: &Service) -> Result<u64> {
 async fn a_change_reaches_every_watch() -> Result<()> {
     let bed = bed().await?;
     let names = bed.fleet("many", 2, 1).await?.names();
-    let token = bed.token(READER).await?;
+    // An account of their own: how often one may call is limited.
+    let token = bed.token("many-watches").await?;
     let streams = open(&bed.service, &token, "many-pool-1", 5, 20).await?;
     for name in &names {
         try_join_all(streams.iter().map(|stream| stream.shows(name, true))).await?;
     }
     let shown = flap(bed, &streams, &names[0], 2).await?;
     ensure!(shown.len() == 4 * streams.len(), "{} of {} changes were shown", shown.len(), 4 * streams.len());
+    let admin = bed.service.addresses().await?.admin;
+    let metrics = bed.service.process.await_http(&admin, "/metrics", MINUTE).await?;
+    for name in ["drover_topology_watches", "drover_topology_messages_total"] {
+        ensure!(metrics.contains(&format!("{name}{{watched=\"nodes\"}}")), "{name} is not measured:\n{metrics}");
+    }
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::authentication::v1::{BoundObjectReference, TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::Api;
 use kube::api::{ObjectMeta, PostParams};
@@ -110,12 +110,33 @@ impl Cluster {
 
     /// A token of a `ServiceAccount` for `audiences`; none: for the API server itself.
     pub async fn service_account_token(&self, namespace: &str, name: &str, audiences: &[&str]) -> Result<String> {
+        self.token(namespace, name, audiences, None).await
+    }
+
+    /// A token by which a pod of a `ServiceAccount` calls Drover's services: it ends with the pod, and says on which node it is.
+    pub async fn pod_token(&self, namespace: &str, name: &str, pod: &str) -> Result<String> {
+        let pod = BoundObjectReference {
+            api_version: Some("v1".to_owned()),
+            kind: Some("Pod".to_owned()),
+            name: Some(pod.to_owned()),
+            uid: None,
+        };
+        self.token(namespace, name, &["drover"], Some(pod)).await
+    }
+
+    async fn token(
+        &self,
+        namespace: &str,
+        name: &str,
+        audiences: &[&str],
+        bound: Option<BoundObjectReference>,
+    ) -> Result<String> {
         let accounts: Api<ServiceAccount> = Api::namespaced(self.client()?, namespace);
         let request = TokenRequest {
             spec: Some(TokenRequestSpec {
                 audiences: Some(audiences.iter().map(|audience| (*audience).to_owned()).collect()),
                 expiration_seconds: Some(TOKEN_SECONDS),
-                bound_object_ref: None,
+                bound_object_ref: bound,
             }),
             ..TokenRequest::default()
         };

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::layout::Layout;
+use super::signing;
 use crate::paths;
 use crate::supervisor::Program;
 use crate::tools::Tools;
@@ -86,7 +87,7 @@ fn api_server(tools: &Tools, layout: &Layout, flags: &Flags) -> Program {
         .flag("tls-cert-file", pki.join("apiserver.crt").display())
         .flag("tls-private-key-file", pki.join("apiserver.key").display())
         .flag("client-ca-file", pki.join("ca.crt").display())
-        .flag("service-account-issuer", "https://kubernetes.default.svc")
+        .flag("service-account-issuer", signing::ISSUER)
         .flag("service-account-key-file", pki.join("sa.pub").display())
         .flag("service-account-signing-key-file", pki.join("sa.key").display())
         .flag("authorization-mode", "Node,RBAC")

@@ -60,7 +60,8 @@ impl Layout {
     }
 
     pub(super) fn create(&self) -> Result<()> {
-        for dir in [self.root.clone(), self.pki(), self.scratch(), self.certificates(), self.logs(), self.etcd.clone()] {
+        for dir in [self.root.clone(), self.pki(), self.scratch(), self.certificates(), self.logs(), self.etcd.clone()]
+        {
             paths::create(&dir)?;
         }
         // The keys in it are the cluster's administrator's.

@@ -37,7 +37,7 @@ impl Caller {
     /// The caller of a request.
     ///
     /// # Errors
-    /// UNAUTHENTICATED when nobody asked who calls, as with methods that are open on this host.
+    /// `UNAUTHENTICATED` when nobody asked who calls, as with methods that are open on this host.
     pub fn of<T>(request: &Request<T>) -> Result<&Self, Status> {
         let known = request.extensions().get::<Arc<Self>>().map(Arc::as_ref);
         known.ok_or_else(|| Status::unauthenticated("nobody is known to call"))
@@ -46,7 +46,7 @@ impl Caller {
     /// Checks that the caller speaks for this node, because its token is bound to it.
     ///
     /// # Errors
-    /// PERMISSION_DENIED when the token is bound to another node, or to none.
+    /// `PERMISSION_DENIED` when the token is bound to another node, or to none.
     pub fn must_be_on(&self, node: &str) -> Result<(), Status> {
         match &self.node {
             Some(own) if own.name == node => Ok(()),

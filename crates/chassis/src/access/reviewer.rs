@@ -12,7 +12,7 @@ pub trait Reviewer: Send + Sync + 'static {
     /// Reviews a token. Answers are remembered by who asks: up to a minute for good tokens, seconds for bad ones.
     ///
     /// # Errors
-    /// When it cannot be said at the moment. The call then fails as UNAVAILABLE.
+    /// When it cannot be said at the moment. The call then fails as `UNAVAILABLE`.
     fn review(&self, token: Token) -> BoxFuture<'_, Result<Review, Unavailable>>;
 }
 

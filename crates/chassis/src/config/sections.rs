@@ -59,7 +59,7 @@ pub struct Tls {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Access {
-    /// The service accounts that may call AdminService, as NAMESPACE/NAME. A caller presents a token of its account for the
+    /// The service accounts that may call `AdminService`, as NAMESPACE/NAME. A caller presents a token of its account for the
     /// audience drover, as `kubectl create token --audience=drover` makes one.
     pub admins: Vec<Account>,
     /// How many calls a second one caller may begin: an account, and on each node anew.
@@ -143,7 +143,11 @@ impl Default for Admin {
 
 impl Default for Grpc {
     fn default() -> Self {
-        Self { listen: Listen::new(([127, 0, 0, 1], 9090).into()), deadline: Period::of_millis::<10_000>(), tls: Tls::default() }
+        Self {
+            listen: Listen::new(([127, 0, 0, 1], 9090).into()),
+            deadline: Period::of_millis::<10_000>(),
+            tls: Tls::default(),
+        }
     }
 }
 
@@ -151,9 +155,9 @@ impl Default for Access {
     fn default() -> Self {
         Self {
             admins: vec![Account::drover_admin()],
-            // A script that asks in a loop, or a client that connects anew, stays far below it.
-            calls_per_second: 50,
-            calls_at_once: 200,
+            // A call costs some 100 microseconds; a client that resumes all of its streams stays below the burst.
+            calls_per_second: 500,
+            calls_at_once: 2_000,
         }
     }
 }

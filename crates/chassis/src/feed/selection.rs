@@ -65,7 +65,8 @@ impl<V: Entry> Selection<V> {
 
     /// Whether a value is selected under a key that is.
     pub(super) fn chooses(&self, value: &V) -> bool {
-        let grouped = self.groups.as_ref().is_none_or(|groups| value.group().is_some_and(|group| groups.contains(group)));
+        let grouped =
+            self.groups.as_ref().is_none_or(|groups| value.group().is_some_and(|group| groups.contains(group)));
         grouped && self.matches.as_ref().is_none_or(|(_, matches)| matches(value))
     }
 
@@ -101,8 +102,9 @@ pub(super) struct Fnv(pub(super) u64);
 impl Fnv {
     /// The hash in half as many bytes.
     pub(super) fn folded(&self) -> [u8; 4] {
-        let [a, b, c, d, e, f, g, h] = self.0.to_be_bytes();
-        [a ^ e, b ^ f, c ^ g, d ^ h]
+        let (left, right) = (self.0 >> 32, self.0 & 0xffff_ffff);
+        let [.., a, b, c, d] = (left ^ right).to_be_bytes();
+        [a, b, c, d]
     }
 }
 

@@ -114,7 +114,10 @@ where
                     request.headers_mut().remove(http::header::AUTHORIZATION);
                     inner.call(request).await
                 }
-                Err(refused) => Ok(refused.into_http()),
+                Err(refused) => {
+                    connection.refuse();
+                    Ok(refused.into_http())
+                }
             }
         })
     }
@@ -124,7 +127,7 @@ impl Gate {
     /// The caller; nobody where a method is open.
     ///
     /// # Errors
-    /// UNAUTHENTICATED, PERMISSION_DENIED, RESOURCE_EXHAUSTED or UNAVAILABLE, with the reason.
+    /// `UNAUTHENTICATED`, `PERMISSION_DENIED`, `RESOURCE_EXHAUSTED` or `UNAVAILABLE`, with the reason.
     async fn admit(
         &self,
         path: &str,
@@ -140,8 +143,7 @@ impl Gate {
         let refuse = |account: Option<&Caller>, reason, words: String| {
             self.refusals.refuse(self.methods.at(path), connection.peer(), account, reason, words)
         };
-        let token =
-            Token::presented(headers).map_err(|wrong| refuse(None, Reason::NoToken, wrong.to_owned()))?;
+        let token = Token::presented(headers).map_err(|wrong| refuse(None, Reason::NoToken, wrong.to_owned()))?;
         let caller = match self.reviews.of(token, connection.peer().ip()).await {
             Outcome::Good(caller) => caller,
             Outcome::Bad(why) => return Err(refuse(None, Reason::BadToken, why)),

@@ -2,8 +2,8 @@
 
 mod connection;
 mod http2;
+mod seats;
 mod tls;
-mod unproven;
 
 use std::io;
 use std::sync::Arc;
@@ -14,7 +14,6 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -24,14 +23,14 @@ pub(super) use http2::App;
 use http2::Http2;
 pub use tls::CertificateError;
 pub(crate) use tls::Certificates;
-use unproven::Unproven;
+use seats::Seats;
 
 /// A listener with what its connections share.
 pub(super) struct Door<A> {
     tls: Option<Arc<Certificates>>,
     http2: Http2<A>,
-    unproven: Arc<Unproven>,
-    places: Arc<Semaphore>,
+    all: Arc<Seats>,
+    unproven: Arc<Seats>,
     open: Gauge,
     dropped: Family<Labels, Counter>,
     stopping: CancellationToken,
@@ -45,10 +44,12 @@ struct Labels {
 /// Why a connection was ended before its client did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
 enum Dropped {
-    /// There were too many.
+    /// It was the oldest of the address with the most, and there were too many.
     Full,
-    /// It was the oldest of too many that had proved nothing.
+    /// The same among those that had proved nothing.
     Crowded,
+    /// Too many of its calls were refused one after the other.
+    Refused,
     /// No TLS 1.3 handshake came about.
     Handshake,
     /// Its handshake took too long.
@@ -61,11 +62,11 @@ enum Dropped {
     Idle,
 }
 
-/// Connections at once. Each costs 30 to 60 KB and a file descriptor.
+/// Connections at once; the oldest of the address with the most makes room for a new one. Each costs 30 to 60 KB and a file
+/// descriptor.
 const MOST: usize = 4_096;
 
-/// Connections at once without a call that was let in; the oldest of the address with the most makes room for a new one. An
-/// honest client needs some milliseconds to prove itself.
+/// Connections at once without a call that was let in, in the same way. An honest client needs some milliseconds to prove itself.
 const MOST_UNPROVEN: usize = 512;
 
 /// How long a TLS handshake may take: some round trips over a bad link.
@@ -84,8 +85,8 @@ impl<A: App> Door<A> {
         Arc::new(Self {
             tls,
             http2: Http2::new(app),
-            unproven: Unproven::new(MOST_UNPROVEN),
-            places: Arc::new(Semaphore::new(MOST)),
+            all: Seats::new(MOST),
+            unproven: Seats::new(MOST_UNPROVEN),
             open: metrics.register("grpc_connections", "gRPC connections open", Gauge::default()),
             dropped: metrics.register(
                 "grpc_connections_dropped",
@@ -118,14 +119,10 @@ impl<A: App> Door<A> {
     }
 
     fn let_in(self: &Arc<Self>, connections: &mut JoinSet<()>, stream: TcpStream, peer: std::net::SocketAddr) {
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            self.count(Dropped::Full);
-            return;
-        };
-        let connection = Connection::new(peer, Arc::clone(&self.unproven).seat(peer.ip()));
+        let (any, unproven) = (Arc::clone(&self.all).seat(peer.ip()), Arc::clone(&self.unproven).seat(peer.ip()));
+        let connection = Connection::new(peer, any, unproven);
         let door = Arc::clone(self);
         connections.spawn(async move {
-            let _place = place;
             door.open.inc();
             // Without it small answers wait for the client's acknowledgements.
             let _ = stream.set_nodelay(true);
@@ -138,7 +135,7 @@ impl<A: App> Door<A> {
     }
 
     async fn attend(&self, stream: TcpStream, connection: Arc<Connection>) -> Result<(), Dropped> {
-        let crowded = connection.crowded();
+        let ousted = Arc::clone(&connection);
         let served = async {
             let Some(tls) = &self.tls else {
                 return self.http2.serve(stream, connection, &self.stopping).await;
@@ -156,7 +153,7 @@ impl<A: App> Door<A> {
         };
         tokio::select! {
             ended = served => ended,
-            () = crowded.cancelled() => Err(Dropped::Crowded),
+            dropped = ousted.ousted() => Err(dropped),
         }
     }
 

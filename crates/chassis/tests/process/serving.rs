@@ -37,7 +37,7 @@ impl Running {
         }
     }
 
-    async fn admin(&self) -> Result<AdminServiceClient<Channel>> {
+    fn admin(&self) -> Result<AdminServiceClient<Channel>> {
         Ok(AdminServiceClient::new(channel(self.addresses.grpc)?))
     }
 
@@ -94,7 +94,7 @@ async fn probes_and_health_follow_the_conditions() -> Result<()> {
 #[tokio::test]
 async fn calls_are_counted_by_method_and_code_and_unknown_ones_together() -> Result<()> {
     let running = Running::start(process(&[]).await?);
-    let mut admin = running.admin().await?;
+    let mut admin = running.admin()?;
     admin.get_info(GetInfoRequest {}).await?;
     admin.get_info(GetInfoRequest {}).await?;
     admin.get_workers(GetWorkersRequest {}).await.unwrap_err();
@@ -176,7 +176,7 @@ async fn admin_shows_the_process_and_its_configuration() -> Result<()> {
     process.dump("mirror", || serde_json::json!({"pods": 5}));
     process.dump("lease", || "held");
     let running = Running::start(process);
-    let mut admin = running.admin().await?;
+    let mut admin = running.admin()?;
 
     let info = admin.get_info(GetInfoRequest {}).await?.into_inner();
     assert_eq!((info.service.as_str(), info.version.as_str()), ("herd", "1.2.3"));
@@ -214,7 +214,7 @@ async fn admin_changes_workers_within_their_range_and_not_on_a_stand_by() -> Res
         }
     });
     let running = Running::start(process);
-    let mut admin = running.admin().await?;
+    let mut admin = running.admin()?;
     let set = |setting| SetWorkersRequest { setting: Some(v1::WorkerSetting { setting }) };
 
     let before = admin.get_workers(GetWorkersRequest {}).await?.into_inner().workers;
@@ -243,7 +243,7 @@ async fn admin_changes_workers_within_their_range_and_not_on_a_stand_by() -> Res
 #[tokio::test]
 async fn admin_changes_the_log_filter() -> Result<()> {
     let running = Running::start(process(&[]).await?);
-    let mut admin = running.admin().await?;
+    let mut admin = running.admin()?;
     let set = |filter: &str| SetLogFilterRequest { filter: filter.to_owned() };
     let changed = admin.set_log_filter(set("warn,herd=debug")).await?.into_inner();
     assert_eq!((changed.filter.as_str(), changed.previous.as_str()), ("warn,herd=debug", CONFIGURED_FILTER));
@@ -259,7 +259,7 @@ async fn admin_changes_the_log_filter() -> Result<()> {
 async fn large_requests_are_refused() -> Result<()> {
     let running = Running::start(process(&[]).await?);
     let huge = DumpRequest { sections: vec!["x".repeat(2 * chassis::grpc::MAX_REQUEST_BYTES)] };
-    let refused = running.admin().await?.dump(Request::new(huge)).await.unwrap_err();
+    let refused = running.admin()?.dump(Request::new(huge)).await.unwrap_err();
     assert_eq!(refused.code(), Code::OutOfRange, "{refused}");
     running.stop().await
 }

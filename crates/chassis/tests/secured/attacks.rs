@@ -126,3 +126,18 @@ async fn more_calls_at_once_than_allowed_wait_for_their_turn() -> Result<()> {
     assert!(answers.iter().all(Result::is_ok), "{:?}", answers.iter().find(|answer| answer.is_err()));
     server.stop().await
 }
+
+#[tokio::test]
+async fn strangers_who_do_not_give_up_lose_their_connection() -> Result<()> {
+    let server = Server::start().await?;
+    let mut rude = Client::connect(&server).await?;
+    let mut answered = 0;
+    while rude.call(INFO, &[]).await.is_ok_and(|(code, _)| code == Code::Unauthenticated as i32) {
+        answered += 1;
+        assert!(answered < 1_000, "they are answered for ever");
+    }
+    assert!(answered >= 50, "only {answered} were answered");
+    server.await_metric("drover_grpc_connections_dropped_total{reason=\"Refused\"} ", 1.0).await?;
+    is_served(&server).await?;
+    server.stop().await
+}

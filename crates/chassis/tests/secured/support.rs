@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -112,10 +112,10 @@ impl Server {
 
     pub(crate) async fn with(args: &[&str], table: Table, add: impl FnOnce(&mut Process)) -> Result<Self> {
         let (folder, authority, oracle) = (tempfile::tempdir()?, Authority::new()?, Oracle::default());
-        put(folder.path().join("ca.crt"), authority.pem())?;
+        put(&folder.path().join("ca.crt"), authority.pem())?;
         let (certificate, key) = authority.server()?;
-        put(folder.path().join("tls.crt"), certificate)?;
-        put(folder.path().join("tls.key"), key)?;
+        put(&folder.path().join("tls.crt"), certificate)?;
+        put(&folder.path().join("tls.key"), key)?;
         let file = |name: &str| folder.path().join(name).display().to_string();
         let own = [
             "herd".to_owned(),
@@ -138,7 +138,7 @@ impl Server {
     pub(crate) fn renew(&self) -> Result<()> {
         let (certificate, key) = self.authority.server()?;
         for (name, text) in [("tls.crt", certificate), ("tls.key", key)] {
-            put(self.folder.path().join("draft"), text)?;
+            put(&self.folder.path().join("draft"), text)?;
             std::fs::rename(self.folder.path().join("draft"), self.folder.path().join(name))?;
         }
         Ok(())
@@ -147,7 +147,7 @@ impl Server {
     pub(crate) fn peer(&self, token: &str) -> Result<Peer> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let file = self.folder.path().join(format!("token-{}", COUNT.fetch_add(1, Ordering::Relaxed)));
-        put(file.clone(), token)?;
+        put(&file, token)?;
         let address = PeerAddress::try_from(format!("https://{}", self.grpc))?;
         Ok(Peer { authority: self.folder.path().join("ca.crt"), token: file, ..Peer::at(address) })
     }
@@ -196,8 +196,8 @@ impl Server {
     }
 }
 
-fn put(path: PathBuf, text: impl AsRef<[u8]>) -> Result<()> {
-    std::fs::write(&path, text).with_context(|| path.display().to_string())
+fn put(path: &Path, text: impl AsRef<[u8]>) -> Result<()> {
+    std::fs::write(path, text).with_context(|| path.display().to_string())
 }
 
 /// The log control of this test program, which all of its processes share.

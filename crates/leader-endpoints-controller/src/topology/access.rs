@@ -38,13 +38,13 @@ impl Sight {
     }
 
     /// # Errors
-    /// PERMISSION_DENIED, naming what the caller may ask for.
+    /// `PERMISSION_DENIED`, naming what the caller may ask for.
     pub(super) fn pools(self, selector: &PoolSelector) -> Result<Shown, Status> {
         Shown { sight: self, pools: selector.names.clone(), own_node: false }.checked()
     }
 
     /// # Errors
-    /// PERMISSION_DENIED, naming what the caller may ask for.
+    /// `PERMISSION_DENIED`, naming what the caller may ask for.
     pub(super) fn nodes(self, selector: &NodeSelector) -> Result<Shown, Status> {
         let own_node = match &self {
             Self::PoolOf { node, .. } => selector.names.iter().all(|name| name == node) && !selector.names.is_empty(),
@@ -62,7 +62,7 @@ impl Shown {
     /// Whether the caller may still see it.
     ///
     /// # Errors
-    /// PERMISSION_DENIED, naming what the caller may ask for.
+    /// `PERMISSION_DENIED`, naming what the caller may ask for.
     pub(super) fn check(&self) -> Result<(), Status> {
         let Sight::PoolOf { node, topology } = &self.sight else { return Ok(()) };
         if self.own_node {

@@ -16,7 +16,7 @@ const MOST_NAMES: usize = 1_000;
 const MOST_LABELS: usize = 16;
 
 /// # Errors
-/// INVALID_ARGUMENT with the field, its value and what is allowed.
+/// `INVALID_ARGUMENT` with the field, its value and what is allowed.
 pub(super) fn pools(selector: &PoolSelector) -> Result<Selection<PoolRow>, Status> {
     let PoolSelector { names, labels } = selector;
     let mut selection = Selection::all();
@@ -31,7 +31,7 @@ pub(super) fn pools(selector: &PoolSelector) -> Result<Selection<PoolRow>, Statu
 }
 
 /// # Errors
-/// INVALID_ARGUMENT with the field, its value and what is allowed.
+/// `INVALID_ARGUMENT` with the field, its value and what is allowed.
 pub(super) fn nodes(selector: &NodeSelector) -> Result<Selection<NodeRow>, Status> {
     let NodeSelector { pools, pool_labels, names } = selector;
     let mut selection = Selection::all();

@@ -7,7 +7,7 @@ use chassis::access::Account;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// TopologyService: who is in which pool, and who is reachable.
+/// The topology service: who is in which pool, and who is reachable.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
@@ -31,7 +31,7 @@ pub(super) const BATCH: usize = 500;
 impl Default for Settings {
     fn default() -> Self {
         let account = |name| Account::new(api::rbac::NAMESPACE, name).ok();
-        let services = ["appset-controller", "daemon-updater", "drover-admin", "workload-spread-controller"];
+        let services = ["appset-controller", "drover-admin", "workload-spread-controller"];
         Self {
             heartbeat: Period::of_millis::<5_000>(),
             watch_age: Period::of_millis::<600_000>(),

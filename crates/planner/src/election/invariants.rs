@@ -1,6 +1,6 @@
 //! What must hold of every election, as named functions: used by tests, and by debug builds after every election.
 //!
-//! They recompute from the input, by other means than the election, who could lead.
+//! They recompute from the input, by other means than the election, who could lead. Each name is among the members once.
 
 use std::collections::BTreeMap;
 

@@ -79,8 +79,8 @@ pub struct Node {
     /// Whether its Ready condition is True. Unknown counts as not ready.
     #[prost(bool, tag = "3")]
     pub ready: bool,
-    /// Since when it is so: the condition's last transition, in whole seconds. Absent when the node
-    /// has no such condition yet.
+    /// Since when the replica that sent this has seen it so, by that replica's clock. The clock of an
+    /// edge is believed by nobody; a replica that has just started has seen everything just now.
     #[prost(message, optional, tag = "4")]
     pub since: ::core::option::Option<::prost_types::Timestamp>,
 }

@@ -52,20 +52,21 @@ enum Ended {
 
 /// Follows for ever.
 pub(super) async fn follow<K: Kind>(kind: K, view: View, line: Arc<Line>, silence: Duration) {
+    // In a row, this attempt included; none once the view is whole.
     let mut failures = 0;
     loop {
+        failures += 1;
         let (number, channel) = line.channel();
         let ended = read(&kind, &view, channel, silence, &mut failures).await;
         if let Err(error) = line.hang_up(number) {
             tracing::warn!(%error, "no fresh connection can be prepared");
         }
-        if let Ended::InOrder = ended {
+        if failures == 0 && matches!(ended, Ended::InOrder) {
             tokio::time::sleep(backoff::moment()).await;
-            continue;
+        } else {
+            note_trouble::<K>(&view, &ended);
+            tokio::time::sleep(backoff::after(failures.max(1))).await;
         }
-        failures += 1;
-        note_trouble::<K>(&view, &ended);
-        tokio::time::sleep(backoff::after(failures)).await;
     }
 }
 

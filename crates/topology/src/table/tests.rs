@@ -71,6 +71,16 @@ fn a_lost_place_keeps_what_is_known() {
 }
 
 #[test]
+fn changes_before_the_last_message_count() {
+    let (mut table, now) = (Table::default(), Instant::now());
+    table.begin();
+    table.take(message(&[node("a", "p", true)], &[], true), now).unwrap();
+    assert_eq!(table.take(message(&[node("a", "p", false)], &[], false), now), Ok(Taken::Partly));
+    assert_eq!(table.take(message(&[], &[], true), now), Ok(Taken::Changed));
+    assert_eq!(table.take(message(&[], &[], true), now), Ok(Taken::Heard));
+}
+
+#[test]
 fn groups_follow_their_members() {
     let (mut table, now) = (Table::default(), Instant::now());
     let of = |table: &Table<Node>, pool: &str| table.rows().of(pool).map(|node| node.name.clone()).collect::<Vec<_>>();

@@ -103,10 +103,7 @@ impl Reviews {
             Family::default(),
         );
         let (known, asking) = (Mutex::default(), Semaphore::new(AT_ONCE));
-        Self {
-            inner: Arc::new(Inner { reviewer, known, asking, asked }),
-            bad: Pace::new(BAD_PER_SECOND, BAD_AT_ONCE),
-        }
+        Self { inner: Arc::new(Inner { reviewer, known, asking, asked }), bad: Pace::new(BAD_PER_SECOND, BAD_AT_ONCE) }
     }
 
     /// Whose a token is that came from `peer`. Calls with the same token at the same time share one review.

@@ -1,6 +1,7 @@
 //! One connection: what it proved, and whether a call is in progress.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,15 +10,19 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::Dropped;
-use super::unproven::Seat;
+use super::seats::Seat;
 
 /// A connection, known to each of its calls.
 pub(in crate::grpc) struct Connection {
     peer: SocketAddr,
     opened: Instant,
+    any: Seat,
     /// Until a call was let in.
-    seat: Mutex<Option<Seat>>,
+    unproven: Mutex<Option<Seat>>,
     crowded: CancellationToken,
+    /// Calls refused since one was let in.
+    refused: AtomicU32,
+    refused_too_often: CancellationToken,
     activity: watch::Sender<Activity>,
 }
 
@@ -30,6 +35,9 @@ struct Activity {
 /// A call on a connection, in progress until this is dropped.
 pub(in crate::grpc) struct CallInProgress(Arc<Connection>);
 
+/// So many calls that are refused one after the other end a connection: each costs little, but strangers could send very many.
+const REFUSED_AT_MOST: u32 = 100;
+
 /// How long a client may take, from its connection, until a call of it is let in. Channels are often opened ahead.
 const PROVEN_WITHIN: Duration = Duration::from_secs(30);
 
@@ -37,12 +45,16 @@ const PROVEN_WITHIN: Duration = Duration::from_secs(30);
 const IDLE_FOR: Duration = Duration::from_mins(5);
 
 impl Connection {
-    pub(super) fn new(peer: SocketAddr, seat: Seat) -> Arc<Self> {
+    /// With a seat among all, and one among those that have proved nothing.
+    pub(super) fn new(peer: SocketAddr, any: Seat, unproven: Seat) -> Arc<Self> {
         Arc::new(Self {
             peer,
             opened: Instant::now(),
-            crowded: seat.crowded(),
-            seat: Mutex::new(Some(seat)),
+            any,
+            crowded: unproven.crowded(),
+            unproven: Mutex::new(Some(unproven)),
+            refused: AtomicU32::new(0),
+            refused_too_often: CancellationToken::new(),
             activity: watch::Sender::default(),
         })
     }
@@ -54,11 +66,19 @@ impl Connection {
 
     /// A call of it was let in.
     pub(in crate::grpc) fn prove(&self) {
+        self.refused.store(0, Ordering::Relaxed);
         if self.activity.borrow().proven {
             return;
         }
         self.activity.send_modify(|activity| activity.proven = true);
-        self.seat.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.unproven.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// A call of it was refused.
+    pub(in crate::grpc) fn refuse(&self) {
+        if self.refused.fetch_add(1, Ordering::Relaxed) >= REFUSED_AT_MOST {
+            self.refused_too_often.cancel();
+        }
     }
 
     /// Counts a call until what this returns is dropped.
@@ -67,9 +87,13 @@ impl Connection {
         CallInProgress(self)
     }
 
-    /// Is cancelled when the connection has to make room for another.
-    pub(super) fn crowded(&self) -> CancellationToken {
-        self.crowded.clone()
+    /// Waits until the connection has to go at once.
+    pub(super) async fn ousted(&self) -> Dropped {
+        tokio::select! {
+            () = self.crowded.cancelled() => Dropped::Crowded,
+            () = self.any.crowded().cancelled_owned() => Dropped::Full,
+            () = self.refused_too_often.cancelled() => Dropped::Refused,
+        }
     }
 
     /// Waits until the connection has been kept long enough.
@@ -109,12 +133,17 @@ impl Drop for CallInProgress {
 mod tests {
     use futures::FutureExt;
 
-    use super::super::unproven::Unproven;
+    use super::super::seats::Seats;
     use super::*;
 
     fn connection() -> Arc<Connection> {
+        among(&Seats::new(10), &Seats::new(10))
+    }
+
+    fn among(all: &Arc<Seats>, unproven: &Arc<Seats>) -> Arc<Connection> {
         let peer: SocketAddr = ([127, 0, 0, 1], 1).into();
-        Connection::new(peer, Unproven::new(1).seat(peer.ip()))
+        let seat = |seats: &Arc<Seats>| Arc::clone(seats).seat(peer.ip());
+        Connection::new(peer, seat(all), seat(unproven))
     }
 
     #[tokio::test(start_paused = true)]
@@ -144,14 +173,29 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_proven_connection_makes_no_room() {
-        let unproven = Unproven::new(1);
-        let peer: SocketAddr = ([127, 0, 0, 1], 1).into();
-        let first = Connection::new(peer, Arc::clone(&unproven).seat(peer.ip()));
+    async fn a_proven_connection_makes_room_only_when_all_are_too_many() {
+        let (all, unproven) = (Seats::new(3), Seats::new(1));
+        let first = among(&all, &unproven);
         first.prove();
-        let second = Connection::new(peer, Arc::clone(&unproven).seat(peer.ip()));
-        let _third = unproven.seat(peer.ip());
-        assert!(first.crowded().cancelled().now_or_never().is_none());
-        assert!(second.crowded().cancelled().now_or_never().is_some());
+        let second = among(&all, &unproven);
+        let third = among(&all, &unproven);
+        assert_eq!(first.ousted().now_or_never(), None);
+        assert_eq!(second.ousted().now_or_never(), Some(Dropped::Crowded));
+        let _fourth = among(&all, &unproven);
+        assert_eq!(first.ousted().now_or_never(), Some(Dropped::Full));
+        assert_eq!(third.ousted().now_or_never(), Some(Dropped::Crowded));
+    }
+
+    #[tokio::test]
+    async fn refusals_in_a_row_end_a_connection() {
+        let connection = connection();
+        for _ in 0..REFUSED_AT_MOST {
+            connection.refuse();
+        }
+        connection.prove();
+        (0..REFUSED_AT_MOST).for_each(|_| connection.refuse());
+        assert_eq!(connection.ousted().now_or_never(), None);
+        connection.refuse();
+        assert_eq!(connection.ousted().now_or_never(), Some(Dropped::Refused));
     }
 }

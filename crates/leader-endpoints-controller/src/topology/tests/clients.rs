@@ -37,9 +37,8 @@ impl Following {
                 changes.changed().await.unwrap();
             }
         };
-        if tokio::time::timeout(MINUTE, there).await.is_err() {
-            panic!("{what} is not so: {:?}, {:?}", self.view.nodes(), self.view.pools());
-        }
+        let in_time = tokio::time::timeout(MINUTE, there).await.is_ok();
+        assert!(in_time, "{what} is not so: {:?}, {:?}", self.view.nodes(), self.view.pools());
     }
 }
 
@@ -126,6 +125,24 @@ async fn what_is_not_confirmed_becomes_unknown_and_is_known_again() {
     assert!(unknown.age.is_some_and(|age| age > Duration::from_secs(1)), "{unknown}");
     let _served = serve_at(address, &topology, settings(), caller("drover-admin", None));
     client.until("a is known again", |view| knows_ready(view, "a", true) && view.pool("p").is_known()).await;
+}
+
+#[tokio::test]
+async fn streams_that_end_of_age_are_gone_on_with() {
+    let fake = fleet();
+    let topology = listed(&fake);
+    let young = Settings { watch_age: Period::of_millis::<1_000>(), ..settings() };
+    let served = serve(&topology, young, caller("drover-admin", None));
+    let client = follow(served.address, Period::of_millis::<60_000>());
+    client.until("a is known", |view| knows_ready(view, "a", true)).await;
+    let (begun, mut ready) = (std::time::Instant::now(), true);
+    // Longer than any stream of this server lasts, twice.
+    while begun.elapsed() < Duration::from_secs(3) {
+        ready = !ready;
+        fake.node("a", "p", ready);
+        topology.heed("p", &fake);
+        client.until("a changed", |view| knows_ready(view, "a", ready)).await;
+    }
 }
 
 #[tokio::test]

@@ -73,9 +73,10 @@ impl Source for Fake {
 }
 
 fn uid(name: &str) -> Uid {
-    let digits: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
-    let padded = format!("{digits:0<32}");
-    let parts = [&padded[..8], &padded[8..12], &padded[12..16], &padded[16..20], &padded[20..32]];
+    let mut bytes = [0_u8; 16];
+    bytes[..name.len()].copy_from_slice(name.as_bytes());
+    let digits = format!("{:032x}", u128::from_be_bytes(bytes));
+    let parts = [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..32]];
     parts.join("-").parse().unwrap()
 }
 

@@ -1,4 +1,4 @@
-//! The connections that have proved nothing yet.
+//! A bounded number of connections.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -6,59 +6,59 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-/// Seats for a bounded number of them. A new one always finds a seat: whoever opens many connections and proves nothing loses
-/// the oldest of them, and others lose none.
-pub(super) struct Unproven {
+/// Seats for them. A new connection always finds a seat: when there are too many, the oldest of the address with the most loses
+/// its own. Whoever opens many connections loses them again, and others lose none.
+pub(super) struct Seats {
     most: usize,
-    seats: Mutex<Seats>,
+    taken: Mutex<Taken>,
 }
 
 #[derive(Default)]
-struct Seats {
+struct Taken {
     next: u64,
     /// In the order in which they came.
-    taken: BTreeMap<u64, (IpAddr, CancellationToken)>,
+    by_number: BTreeMap<u64, (IpAddr, CancellationToken)>,
 }
 
 /// A seat, free again when this is dropped.
 pub(super) struct Seat {
     number: u64,
     crowded: CancellationToken,
-    unproven: Arc<Unproven>,
+    seats: Arc<Seats>,
 }
 
-impl Unproven {
+impl Seats {
     pub(super) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { most, seats: Mutex::default() })
+        Arc::new(Self { most, taken: Mutex::default() })
     }
 
     /// A seat for a connection from `address`.
     pub(super) fn seat(self: Arc<Self>, address: IpAddr) -> Seat {
         let crowded = CancellationToken::new();
-        let mut seats = self.lock();
-        if seats.taken.len() >= self.most
-            && let Some(oldest) = seats.oldest_of_most()
-            && let Some((_, crowded)) = seats.taken.remove(&oldest)
+        let mut taken = self.lock();
+        if taken.by_number.len() >= self.most
+            && let Some(oldest) = taken.oldest_of_most()
+            && let Some((_, crowded)) = taken.by_number.remove(&oldest)
         {
             crowded.cancel();
         }
-        let number = seats.next;
-        seats.next += 1;
-        seats.taken.insert(number, (address, crowded.clone()));
-        drop(seats);
-        Seat { number, crowded, unproven: self }
+        let number = taken.next;
+        taken.next += 1;
+        taken.by_number.insert(number, (address, crowded.clone()));
+        drop(taken);
+        Seat { number, crowded, seats: self }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Seats> {
-        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Seats {
+impl Taken {
     /// The oldest seat of the address that has the most. Looks at all of them: some microseconds, and only when full.
     fn oldest_of_most(&self) -> Option<u64> {
         let mut count: HashMap<IpAddr, (usize, u64)> = HashMap::new();
-        for (number, (address, _)) in &self.taken {
+        for (number, (address, _)) in &self.by_number {
             count.entry(*address).or_insert((0, *number)).0 += 1;
         }
         count.into_values().max_by_key(|(count, oldest)| (*count, std::cmp::Reverse(*oldest))).map(|(_, oldest)| oldest)
@@ -74,7 +74,7 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.unproven.lock().taken.remove(&self.number);
+        self.seats.lock().by_number.remove(&self.number);
     }
 }
 
@@ -84,8 +84,8 @@ mod tests {
 
     #[test]
     fn who_has_the_most_loses_the_oldest() {
-        let unproven = Unproven::new(4);
-        let seat = |last| Arc::clone(&unproven).seat([10, 0, 0, last].into());
+        let seats = Seats::new(4);
+        let seat = |last| Arc::clone(&seats).seat([10, 0, 0, last].into());
         let honest = seat(1);
         let greedy: Vec<_> = (0..10).map(|_| seat(2)).collect();
         assert!(!honest.crowded().is_cancelled());
@@ -95,6 +95,6 @@ mod tests {
         let late = seat(3);
         assert!(greedy[7].crowded().is_cancelled() && !late.crowded().is_cancelled());
         drop((honest, late, greedy));
-        assert!(unproven.lock().taken.is_empty());
+        assert!(seats.lock().by_number.is_empty());
     }
 }
