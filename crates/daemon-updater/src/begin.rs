@@ -71,8 +71,7 @@ async fn find(context: &Context, target: &Target, current: &mut Option<Box<Curre
         same.known_at = Instant::now();
         return Ok(());
     }
-    let before = current.as_ref().map(|current| &current.run);
-    *current = Some(begin(context, target, newest, hash, known, before).await?);
+    *current = Some(begin(context, target, newest, hash, known, current.as_deref()).await?);
     Ok(())
 }
 
@@ -82,7 +81,7 @@ async fn begin(
     newest: &ControllerRevision,
     hash: &str,
     known: Vec<Name>,
-    before: Option<&Run>,
+    before: Option<&Current>,
 ) -> Result<Box<Current>, Error> {
     let runs = context.rollouts.of(&target.uid);
     let number = newest.revision;
@@ -109,7 +108,7 @@ async fn begin(
     let run = record(&object).unwrap_or_else(|| {
         let last = older.iter().max_by_key(|run| run.spec.revision.number);
         let recorded = if before.is_none() { last.and_then(|run| record(run)) } else { None };
-        Run::begin(before.or(recorded.as_ref()))
+        Run::begin(before.map(|before| &before.run).or(recorded.as_ref()))
     });
     retire(context, &older, target.history).await?;
     let losses_seen = context.fleet.lock().losses_after(u64::MAX).1;
@@ -124,11 +123,13 @@ async fn begin(
         doubtful_revision: false,
         losses_seen,
         places: Places::default(),
-        doubts: Vec::new(),
+        // What becomes of a delete under way concerns the pod, whichever run began it.
+        doubts: before.map_or_else(Vec::new, |before| before.doubts.clone()),
         refused: None,
         publishing: false,
         looked_at: None,
-        letters: Letters::default(),
+        deletes: before.map_or_else(Letters::default, |before| before.deletes.clone()),
+        written: Letters::default(),
         report: None,
     }))
 }

@@ -17,7 +17,6 @@ use planner::rollout::Restart;
 
 use crate::admit::Target;
 use crate::context::{Context, Current, Ended};
-use crate::letters::Letter;
 use crate::publish::subject;
 
 /// How long starts wait after a refusal that names no time of its own.
@@ -51,7 +50,7 @@ pub(crate) fn commit(
         // From here on no plan sees this pod as it was.
         context.fleet.overlay_delete(target.uid, &step.node, step.pod_uid);
         current.run.activate(&step, now);
-        let (context, letters, daemon_set) = (context.clone(), current.letters.clone(), target.uid);
+        let (context, letters, daemon_set) = (context.clone(), current.deletes.clone(), target.uid);
         let about = subject(&target.namespace, &target.name, daemon_set);
         let namespace = target.namespace.clone();
         tokio::spawn(async move {
@@ -69,7 +68,7 @@ pub(crate) fn commit(
                 Fate::Moved | Fate::NotLeading(_) => {}
             }
             if !matches!(fate, Fate::Accepted) {
-                letters.leave(Letter::Delete(step, fate));
+                letters.leave((step, fate));
                 context.queue.add(daemon_set);
             }
         });

@@ -27,7 +27,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use crate::claims::Claims;
 use crate::config::Config;
 use crate::lead::Gate;
-use crate::letters::Letters;
+use crate::letters::{DeleteEnded, Letters, StatusEnded};
 
 /// Changes of pods that free no slot are looked at together, this long after the first.
 const LATER: Duration = Duration::from_millis(200);
@@ -90,8 +90,11 @@ pub(crate) struct Current {
     pub(crate) publishing: bool,
     /// When it was last looked whether there is one to write.
     pub(crate) looked_at: Option<Instant>,
-    /// From deletes and writes that run beside the reconcile.
-    pub(crate) letters: Letters,
+    /// From deletes that run beside the reconcile. Those of an earlier run too: a pod counts as going until it is known that
+    /// it does not.
+    pub(crate) deletes: Letters<DeleteEnded>,
+    /// From writes of this run's status.
+    pub(crate) written: Letters<StatusEnded>,
     /// The last plan's report.
     pub(crate) report: Option<Report>,
 }

@@ -8,20 +8,15 @@ use planner::rollout::Restart;
 
 use crate::commit::Fate;
 
-/// Letters to a run, oldest first. Cheap to clone.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Letters(Arc<Mutex<Vec<Letter>>>);
-
-/// How something ended that ran beside the reconcile.
+/// Letters of one kind, oldest first. Cheap to clone.
 #[derive(Debug)]
-pub(crate) enum Letter {
-    /// A delete that was not simply accepted.
-    Delete(Restart, Fate),
-    /// The status was written.
-    Published(Box<FleetRolloutStatus>),
-    /// It was not.
-    Unpublished(Unpublished),
-}
+pub(crate) struct Letters<T>(Arc<Mutex<Vec<T>>>);
+
+/// How a delete ended that was not simply accepted.
+pub(crate) type DeleteEnded = (Restart, Fate);
+
+/// How writing a status ended: with what was written.
+pub(crate) type StatusEnded = Result<Box<FleetRolloutStatus>, Unpublished>;
 
 /// Why a status was not written.
 #[derive(Debug, thiserror::Error)]
@@ -32,12 +27,24 @@ pub(crate) enum Unpublished {
     Write(#[from] kube::Error),
 }
 
-impl Letters {
-    pub(crate) fn leave(&self, letter: Letter) {
+impl<T> Clone for Letters<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> Default for Letters<T> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<T> Letters<T> {
+    pub(crate) fn leave(&self, letter: T) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(letter);
     }
 
-    pub(crate) fn collect(&self) -> Vec<Letter> {
+    pub(crate) fn collect(&self) -> Vec<T> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -14,7 +14,7 @@ use planner::rollout::{News, Report, Run};
 use crate::admit::Target;
 use crate::begin;
 use crate::context::{Context, Current};
-use crate::letters::{Letter, Unpublished};
+use crate::letters::{StatusEnded, Unpublished};
 use crate::reconcile::Error;
 
 /// A status that only counts on is written at most this often; a new phase or halt at once.
@@ -47,11 +47,7 @@ pub(crate) fn publish(
 }
 
 /// Reads how writing the status ended. An error leaves it to be written again.
-pub(crate) async fn receive(
-    context: &Context,
-    current: &mut Current,
-    ended: Result<Box<FleetRolloutStatus>, Unpublished>,
-) -> Result<(), Error> {
+pub(crate) async fn receive(context: &Context, current: &mut Current, ended: StatusEnded) -> Result<(), Error> {
     current.publishing = false;
     match ended {
         Ok(status) => current.published = Some(*status),
@@ -72,13 +68,13 @@ fn is_news(before: &FleetRolloutStatus, report: &Report, run: &Run) -> bool {
 }
 
 fn write(context: &Arc<Context>, daemon_set: Uid, current: &Current, status: FleetRolloutStatus) {
-    let (context, letters, object) = (context.clone(), current.letters.clone(), current.object.clone());
+    let (context, letters, object) = (context.clone(), current.written.clone(), current.object.clone());
     tokio::spawn(async move {
         let written = match context.leadership.permit() {
             Ok(_permit) => rollouts::publish(&context.client, &object, &status).await.map_err(Unpublished::from),
             Err(reason) => Err(reason.into()),
         };
-        letters.leave(written.map_or_else(Letter::Unpublished, |()| Letter::Published(Box::new(status))));
+        letters.leave(written.map(|()| Box::new(status)));
         context.queue.add_after(daemon_set, STATUS_EVERY / 4);
     });
 }

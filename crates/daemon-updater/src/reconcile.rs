@@ -11,7 +11,6 @@ use planner::fleet::Uid;
 
 use crate::admit::{Admission, Target, admit};
 use crate::context::{Context, Current};
-use crate::letters::Letter;
 use crate::{begin, commit, observe, publish};
 
 /// How soon outcomes that could not be read are asked for again.
@@ -110,13 +109,13 @@ async fn advance(
 
 /// Takes in what ended since the last look.
 async fn read_letters(context: &Context, target: &Target, current: &mut Current) -> Result<(), Error> {
-    for letter in current.letters.collect() {
-        match letter {
-            Letter::Delete(step, fate) => commit::receive(context, target, current, step, fate),
-            Letter::Published(status) => publish::receive(context, current, Ok(status)).await?,
-            Letter::Unpublished(reason) => publish::receive(context, current, Err(reason)).await?,
-        }
+    for (step, fate) in current.deletes.collect() {
+        commit::receive(context, target, current, step, fate);
     }
     commit::resolve(context, target, current).await;
-    Ok(())
+    // Only one is written at a time.
+    match current.written.collect().pop() {
+        Some(ended) => publish::receive(context, current, ended).await,
+        None => Ok(()),
+    }
 }

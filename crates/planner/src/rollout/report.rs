@@ -220,7 +220,8 @@ fn sentence(
         }
         (_, None, Some(hold)) => format!("held: {hold}; {progress}"),
         (_, None, None) => {
-            let starting = u32::try_from(steps.len()).unwrap_or(u32::MAX);
+            let starting = steps.iter().filter(|step| !step.was_down).count();
+            let starting = u32::try_from(starting).unwrap_or(u32::MAX);
             let allowed = input.strategy.max_unavailable.allowed(reachable);
             format!("{progress}; {} of {allowed} allowed units are down", down + starting)
         }

@@ -137,6 +137,7 @@ fn follow_missing(eyes: &mut Eyes<'_, '_>, run: &mut Run, fleet: &mut Fleet<'_>)
         for sums in [&mut fleet.pools[at].1, &mut fleet.all] {
             sums.down += 1;
             sums.unsettled += u32::from(!track.activation.inherited);
+            sums.unsettled_were_down += u32::from(!track.activation.inherited && track.activation.was_down);
         }
     }
 }
@@ -184,8 +185,10 @@ impl Eyes<'_, '_> {
             track.activation.inherited = false;
             track.activation.counted = false;
         }
-        if live.is_some() && !at_target && !track.activation.inherited {
-            // An old pod that nobody deletes: the activation did not happen, or was undone.
+        let is_known = |pod: &Pod| self.input.target.known.contains(&pod.revision);
+        if live.is_some_and(is_known) && !at_target && !track.activation.inherited {
+            // An old pod that nobody deletes: the activation did not happen, or was undone. One of a revision that is not
+            // known is newer than this run: the unit keeps its slot for the run that takes over.
             return false;
         }
         self.follow(unit, live, track);
