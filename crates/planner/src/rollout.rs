@@ -70,8 +70,8 @@ pub fn plan(input: &Input<'_>, mut run: Run) -> Plan {
     let units = units::assess(input, &mut run, &mut revisit);
     evidence::weigh(input, &units, &mut run, &mut revisit);
     halt::judge(input, &units, &mut run, &mut revisit);
-    let choice = candidates::choose(input, &units, &run, &mut revisit);
-    let mut report = report::compose(input, &units, &mut run, choice.holds, &choice.steps, &mut revisit);
+    let mut choice = candidates::choose(input, &units, &run, &mut revisit);
+    let mut report = report::compose(input, &units, &mut run, &mut choice, &mut revisit);
     let sentence = || report.sentence.clone();
     let news = [
         resumed.then(|| News::Resumed(sentence())),

@@ -14,6 +14,8 @@ pub(super) struct Choice {
     pub(super) steps: Vec<Restart>,
     /// By index into the fleet's units.
     pub(super) holds: Vec<(usize, Hold)>,
+    /// Units that are down once these have started.
+    pub(super) down: u32,
 }
 
 /// A unit that could start if the budgets allow.
@@ -34,7 +36,7 @@ struct Scope {
 
 /// Decides.
 pub(super) fn choose(input: &Input<'_>, fleet: &Fleet<'_>, run: &Run, revisit: &mut Revisit) -> Choice {
-    let mut choice = Choice { steps: Vec::new(), holds: Vec::new() };
+    let mut choice = Choice { steps: Vec::new(), holds: Vec::new(), down: fleet.all.down };
     let mut candidates = Vec::new();
     let stop = stop(input, run);
     if let Some(Hold::Refused { retry, .. }) = &stop {
@@ -118,6 +120,10 @@ fn candidate<'a>(input: &Input<'_>, assessed: &Assessed<'a>, run: &Run, revisit:
             Some(pod) if !input.target.known.contains(&pod.revision) => {
                 Hold::UnknownRevision { revision: pod.revision.clone() }
             }
+            // Made since this run touched the unit: of a template that is newer than the run knows.
+            Some(pod) if assessed.outcome.is_some() && !assessed.inherited => {
+                Hold::UnknownRevision { revision: pod.revision.clone() }
+            }
             Some(pod) => return Verdict::Candidate(pod),
             None if assessed.stage == Stage::Terminating => Hold::Terminating,
             None => Hold::NoPod,
@@ -164,6 +170,7 @@ fn start(input: &Input<'_>, fleet: &Fleet<'_>, run: &Run, candidates: &[Candidat
             was_down: candidate.was_down,
         });
     }
+    choice.down = scopes[0].down;
 }
 
 impl Scope {

@@ -6,9 +6,10 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::candidates::Choice;
 use super::run::Run;
-use super::units::{Fleet, Sums};
-use super::{DesiredState, Ending, Hold, Input, Restart, Revisit, candidates, halt};
+use super::units::{Fleet, Stage, Sums};
+use super::{DesiredState, Ending, Hold, Input, Revisit, candidates, halt};
 use crate::fleet::Name;
 
 /// A run at one moment, explained.
@@ -121,11 +122,10 @@ pub(super) fn compose(
     input: &Input<'_>,
     fleet: &Fleet<'_>,
     run: &mut Run,
-    holds: Vec<(usize, Hold)>,
-    steps: &[Restart],
+    choice: &mut Choice,
     revisit: &mut Revisit,
 ) -> Report {
-    let hold = run_hold(input, fleet, run, &holds, steps, revisit);
+    let hold = run_hold(input, fleet, run, choice, revisit);
     let counts = Counts {
         failed: run.failed,
         uncontrolled: run.uncontrolled,
@@ -133,9 +133,12 @@ pub(super) fn compose(
         ..Counts::of(&fleet.all)
     };
     let phase = phase(input, run, hold.as_ref());
-    let pools = pools(fleet, &holds);
-    let units = holds.into_iter().map(|(at, hold)| (fleet.units[at].unit.node.name.clone(), hold)).collect();
-    let sentence = sentence(input, run, phase, &counts, hold.as_ref(), steps);
+    let pools = pools(fleet, &choice.holds);
+    let units = std::mem::take(&mut choice.holds)
+        .into_iter()
+        .map(|(at, hold)| (fleet.units[at].unit.node.name.clone(), hold))
+        .collect();
+    let sentence = sentence(input, run, phase, &counts, hold.as_ref(), fleet, choice.down);
     let mut report = Report { phase, sentence, counts, pools, hold, units, news: Vec::new() };
     escalate(input, run, &mut report, revisit);
     report
@@ -159,22 +162,15 @@ impl Counts {
 }
 
 /// The reason for which the run as a whole does not go on, if there is one.
-fn run_hold(
-    input: &Input<'_>,
-    fleet: &Fleet<'_>,
-    run: &Run,
-    holds: &[(usize, Hold)],
-    steps: &[Restart],
-    revisit: &mut Revisit,
-) -> Option<Hold> {
+fn run_hold(input: &Input<'_>, fleet: &Fleet<'_>, run: &Run, choice: &Choice, revisit: &mut Revisit) -> Option<Hold> {
     if let Some(stop) = candidates::stop(input, run) {
         return Some(stop);
     }
-    if let Some(hold) = holds.iter().map(|(_, hold)| hold).find(|hold| matches!(hold, Hold::NoBudget { .. })) {
+    if let Some(hold) = choice.holds.iter().map(|(_, hold)| hold).find(|hold| matches!(hold, Hold::NoBudget { .. })) {
         return Some(hold.clone());
     }
     let (reachable, needed) = (fleet.all.reachable, halt::needed(input, fleet));
-    let open = run.wave.succeeded.is_none() && steps.is_empty() && reachable < needed;
+    let open = run.wave.succeeded.is_none() && choice.steps.is_empty() && reachable < needed;
     let deadline = run.wave.opened.map(|opened| opened + input.strategy.progress_deadline);
     (open && deadline.is_some_and(|at| revisit.due(at))).then_some(Hold::Inconclusive { reachable, needed })
 }
@@ -202,9 +198,10 @@ fn sentence(
     phase: RunPhase,
     counts: &Counts,
     hold: Option<&Hold>,
-    steps: &[Restart],
+    fleet: &Fleet<'_>,
+    down: u32,
 ) -> String {
-    let Counts { desired, updated, settled, offline, down, reachable, .. } = *counts;
+    let Counts { desired, updated, settled, offline, reachable, .. } = *counts;
     let progress = format!("{updated} of {desired} units updated, {settled} settled, {offline} offline");
     match (phase, &run.halt, hold) {
         (_, Some(halt), _) => format!(
@@ -215,15 +212,21 @@ fn sentence(
             format!("all {desired} units run {}", input.target.revision)
         }
         (RunPhase::Completed, None, _) => {
-            let rest = desired - updated;
-            format!("all reachable units run {}; {rest} others are caught up when they return", input.target.revision)
+            let revision = &input.target.revision;
+            let back = fleet.units.iter().filter(|unit| unit.reachable && unit.stage != Stage::AtTarget).count();
+            match (back, (desired - updated) as usize - back) {
+                (0, away) => {
+                    format!("all reachable units run {revision}; {away} others are caught up when they return")
+                }
+                (_, away) => {
+                    format!("{back} units that came back are caught up with {revision}; {away} others when they return")
+                }
+            }
         }
         (_, None, Some(hold)) => format!("held: {hold}; {progress}"),
         (_, None, None) => {
-            let starting = steps.iter().filter(|step| !step.was_down).count();
-            let starting = u32::try_from(starting).unwrap_or(u32::MAX);
             let allowed = input.strategy.max_unavailable.allowed(reachable);
-            format!("{progress}; {} of {allowed} allowed units are down", down + starting)
+            format!("{progress}; {down} of {allowed} allowed units are down")
         }
     }
 }

@@ -185,11 +185,14 @@ impl Eyes<'_, '_> {
             track.activation.inherited = false;
             track.activation.counted = false;
         }
-        let is_known = |pod: &Pod| self.input.target.known.contains(&pod.revision);
-        if live.is_some_and(is_known) && !at_target && !track.activation.inherited {
-            // An old pod that nobody deletes: the activation did not happen, or was undone. One of a revision that is not
-            // known is newer than this run: the unit keeps its slot for the run that takes over.
+        if live.is_some() && !at_target && (track.activation.adopted || self.fresh && !track.activation.inherited) {
+            // An old pod that nobody deletes: the activation did not happen, or was undone.
             return false;
+        }
+        if live.is_some() && !at_target && !track.activation.inherited {
+            // A pod made since the restart has the newest template, and that is not this run's: the run is superseded and
+            // does not know it yet. The unit keeps its slot for the run that takes over.
+            return true;
         }
         self.follow(unit, live, track);
         // A unit under way to a superseded revision holds its slot until it is well or given up; it has no verdict.
@@ -217,7 +220,8 @@ impl Eyes<'_, '_> {
     /// Ready for long enough on a node that is.
     fn has_settled(&mut self, unit: &Unit<'_>, pod: Option<&Pod>) -> bool {
         let since = pod.and_then(|pod| pod.ready).zip(unit.node.link.ready_since());
-        since.is_some_and(|(pod, node)| self.revisit.due(pod.since.max(node) + self.settle()))
+        let known = !self.input.is_stale();
+        known && since.is_some_and(|(pod, node)| self.revisit.due(pod.since.max(node) + self.settle()))
     }
 
     fn verdict(&mut self, unit: &Unit<'_>, pod: Option<&Pod>, activation: &Activation) -> Outcome {
