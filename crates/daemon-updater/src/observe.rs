@@ -5,9 +5,9 @@ use std::mem;
 
 use controller_runtime::fleet::State;
 use controller_runtime::lease::Neighbour;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use planner::fleet::{Name, Node, Pod};
-use planner::rollout::{self, Hold, Input, LossSeen, Plan, Unit};
+use planner::rollout::{self, Hold, Input, LossSeen, Plan, Unit, View};
 use planner::strategy::Strategy;
 
 use crate::admit::Target;
@@ -15,11 +15,13 @@ use crate::context::{Context, Current, Places};
 
 /// Plans the run's next steps. `None` while a mirror is being listed.
 pub(crate) fn plan(context: &Context, target: &Target, current: &mut Current) -> Option<Plan> {
+    let silence = SignedDuration::try_from(context.daemon_sets.heard()?.elapsed()).ok()?;
     let mut claims = context.claims.lock();
     let state = context.fleet.lock();
     if !state.is_listed() {
         return None;
     }
+    let view = state.view()?;
     current.places.refresh(target, &state);
     let strategy = Strategy { max_unavailable: target.budget, ..Strategy::from(&current.object.spec.strategy) };
     let (losses, newest) = state.losses_after(mem::take(&mut current.losses_seen));
@@ -44,7 +46,8 @@ pub(crate) fn plan(context: &Context, target: &Target, current: &mut Current) ->
         units: &units,
         losses: &losses,
         history: state.loss_history(),
-        view: state.view()?,
+        // The run may be superseded, and only the watch of DaemonSets would say so.
+        view: View { heard: view.heard.min(now - silence), ..view },
         held: held(context, current, now),
     };
     #[cfg(feature = "seeded-bugs")]
