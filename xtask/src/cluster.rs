@@ -1,5 +1,5 @@
-//! A real Kubernetes control plane on loopback ports: etcd, kube-apiserver, kube-controller-manager, kube-scheduler, and kwok
-//! for the nodes. Several run side by side; none outlives its owner unless detached.
+//! A real Kubernetes control plane on loopback ports: etcd, kube-apiserver, kube-controller-manager, kube-scheduler,
+//! and kwok for the nodes. Several run side by side; none outlives its owner unless detached.
 
 mod access;
 mod audit;
@@ -53,8 +53,9 @@ impl Cluster {
         start::start(spec).await
     }
 
-    /// A cluster that is not ours, by its kubeconfig file; `kubectl` is the one in PATH. Its nodes must be kwok's, run with the
-    /// stages of `deploy/local/kwok-stages.yaml` and `--manage-nodes-with-label-selector=drover.dev/offline!=true`.
+    /// A cluster that is not ours, by its kubeconfig file; `kubectl` is the one in PATH. Its nodes must be kwok's, run
+    /// with the stages of `deploy/local/kwok-stages.yaml` and
+    /// `--manage-nodes-with-label-selector=drover.dev/offline!=true`.
     pub async fn connect(kubeconfig: impl AsRef<Path>) -> Result<Self> {
         let path = kubeconfig.as_ref();
         let path = path.canonicalize().with_context(|| format!("finding the kubeconfig {}", path.display()))?;
@@ -92,8 +93,8 @@ impl Cluster {
         &self.kubeconfig
     }
 
-    /// The API server's audit log, one JSON event a line, written before the response is. `None` for a cluster that is not
-    /// ours. See `cluster/audit.rs` for what is in it.
+    /// The API server's audit log, one JSON event a line, written before the response is. `None` for a cluster that is
+    /// not ours. See `cluster/audit.rs` for what is in it.
     pub fn audit_log(&self) -> Option<&Path> {
         self.audit_log.as_deref()
     }
@@ -111,8 +112,8 @@ impl Cluster {
         }
     }
 
-    /// The directory with a certificate by which services on this host can serve gRPC (`tls.crt`, `tls.key`) and the authority
-    /// that signed it (`ca.crt`). `None` for a cluster that is not ours.
+    /// The directory with a certificate by which services on this host can serve gRPC (`tls.crt`, `tls.key`) and the
+    /// authority that signed it (`ca.crt`). `None` for a cluster that is not ours.
     pub fn certificates(&self) -> Option<PathBuf> {
         self.own.as_ref().map(|own| own.layout.certificates())
     }

@@ -58,6 +58,9 @@ enum Command {
     Soak {
         /// Only those with this in their path too.
         name: Option<String>,
+        /// How many seeds those that play random worlds shall play.
+        #[arg(long)]
+        seeds: Option<u64>,
     },
     /// Writes the files that are generated from Rust: CRDs and RBAC.
     Gen {
@@ -95,7 +98,7 @@ fn obey(command: Command) -> Result<()> {
         Command::Demo { args } => match demo::run("demo", &args)? {},
         Command::Dev { args } => match demo::run("dev", &args)? {},
         Command::Test { filter } => test::test(filter.as_deref()),
-        Command::Soak { name } => test::soak(name.as_deref()),
+        Command::Soak { name, seeds } => test::soak(name.as_deref(), seeds),
         Command::Gen { check } => generate::run(check),
         Command::Supervise => supervisor::serve(),
         Command::Tie { parent, program } => match supervisor::tie_and_exec(parent, &program)? {},

@@ -59,8 +59,8 @@ pub enum Down {
 }
 
 impl NamedCluster {
-    /// Starts the cluster `name` and leaves it running. With `keep`, etcd's data is on disk, and goes on from a crash, a
-    /// reboot or `down` with `keep`.
+    /// Starts the cluster `name` and leaves it running. With `keep`, etcd's data is on disk, and goes on from a crash,
+    /// a reboot or `down` with `keep`.
     pub async fn up(name: &str, mut spec: ClusterSpec, keep: bool) -> Result<Self> {
         let clusters = clusters()?;
         let _lock = paths::lock(&clusters, "another process changes the local clusters, waiting for it")?;
@@ -94,8 +94,8 @@ impl NamedCluster {
         Ok(named)
     }
 
-    /// Ends the cluster `name`: no process and no file of it is left, except, with `keep`, the files of one that was started
-    /// to be kept.
+    /// Ends the cluster `name`: no process and no file of it is left, except, with `keep`, the files of one that was
+    /// started to be kept.
     pub fn down(name: &str, keep: bool) -> Result<Down> {
         let _lock = paths::lock(&clusters()?, "another process changes the local clusters, waiting for it")?;
         let Some(found) = Self::find(name)? else {
@@ -157,7 +157,8 @@ impl NamedCluster {
     /// Shell commands that make kubectl use this cluster.
     pub fn environment(&self) -> String {
         let certificates = self.kubeconfig.with_file_name("certificates");
-        let (kubeconfig, tools, certificates) = (self.kubeconfig.display(), self.tools.display(), certificates.display());
+        let (kubeconfig, tools, certificates) =
+            (self.kubeconfig.display(), self.tools.display(), certificates.display());
         format!(
             "export KUBECONFIG='{kubeconfig}'\nexport PATH='{tools}':\"$PATH\"\n\
              # By these a service started here serves gRPC over TLS; DROVER_CA is for who calls it.\n\
@@ -219,7 +220,8 @@ fn remove(dir: &Path) -> Result<()> {
 /// When a live process started; `None` when there is no such process or it only waits to be reaped.
 fn start_of(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // proc(5): the second field is the command in parentheses, which may hold anything; state is the 3rd, start the 22nd.
+    // proc(5): the second field is the command in parentheses, which may hold anything; state is the 3rd, start the
+    // 22nd.
     let mut fields = stat.rsplit_once(") ")?.1.split(' ');
     let state = fields.next()?;
     let start = fields.nth(18)?.parse().ok()?;

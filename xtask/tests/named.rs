@@ -19,7 +19,16 @@ async fn it_survives_what_it_should_and_nothing_of_it_survives_down() -> Result<
     let dir = paths::cache()?.join("clusters").join(&name);
 
     let mut cluster = NamedCluster::up(&name, ClusterSpec::new(1, 1), true).await?;
-    assert!(cluster.environment().contains("KUBECONFIG="));
+    let environment = cluster.environment();
+    let authority = dir.join("certificates/ca.crt");
+    for line in [
+        format!("export KUBECONFIG='{}'", dir.join("kubeconfig").display()),
+        format!("export DROVER_GRPC__TLS__KEY='{}'", dir.join("certificates/tls.key").display()),
+        format!("export DROVER_CA='{}'", authority.display()),
+    ] {
+        assert!(environment.lines().any(|found| found == line), "no {line} in {environment}");
+    }
+    let trusted = std::fs::read(&authority)?;
     let log = dir.join("added.log");
     cluster.add(vec![Spec::new("/bin/sleep").arg("1000").log(&log).program()]).await?;
     assert_eq!(processes_with("--data-dir=", &dir)?.len(), 1);
@@ -36,6 +45,7 @@ async fn it_survives_what_it_should_and_nothing_of_it_survives_down() -> Result<
     let cluster = NamedCluster::up(&name, ClusterSpec::new(1, 1), true).await?;
     let found = cluster.connect().await?.kubectl(&["get", "configmap", "kept", "-o", "name"]).await?;
     assert_eq!(found.trim(), "configmap/kept");
+    assert!(std::fs::read(&authority)? == trusted, "a kept cluster keeps its authority");
 
     assert_eq!(NamedCluster::down(&name, false)?, Down::Ended);
     assert_eq!(NamedCluster::down(&name, false)?, Down::Absent);

@@ -1,8 +1,8 @@
 //! Who calls, and who may call what.
 //!
-//! A caller is a Kubernetes service account, proved by a token for the audience `drover`. What a token says is not for this
-//! crate to judge: a [`Reviewer`] does. The [`Table`] of a service, in code, says which caller may call which method; what it
-//! does not allow is refused.
+//! A caller is a Kubernetes service account, proved by a token for the audience `drover`. What a token says is not for
+//! this crate to judge: a [`Reviewer`] does. The [`Table`] of a service, in code, says which caller may call which
+//! method; what it does not allow is refused.
 //!
 //! ```
 //! use chassis::access::{Allow, Table};

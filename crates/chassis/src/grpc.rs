@@ -28,8 +28,8 @@ pub use serve::CertificateError;
 
 use crate::access::{Reviewer, Table};
 use crate::{Metrics, Readiness};
-pub(crate) use admit::CallRate;
 use admit::AdmitLayer;
+pub(crate) use admit::CallRate;
 use methods::Methods;
 use observe::ObserveLayer;
 pub(crate) use serve::Certificates;

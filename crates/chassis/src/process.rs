@@ -24,8 +24,8 @@ pub use shutdown::Shutdown;
 pub(crate) use tasks::causes;
 pub use tasks::{TaskEnd, Tasks};
 
-use crate::config::{Loaded, ServiceConfig};
 use crate::access::{Allow, KnowsNobody, Reviewer, Table};
+use crate::config::{Loaded, ServiceConfig};
 use crate::grpc::{CallRate, CertificateError, Certificates, Services, Terms, admin};
 use crate::standing::Standing;
 use crate::telemetry::LogControl;
@@ -214,8 +214,9 @@ impl Process {
         self.services.add(service);
     }
 
-    /// Says whose tokens those of callers are, and which caller may call what. `AdminService` needs no rule: it is for the
-    /// accounts in `access.admins`. Without this nobody is known, and only health and reflection answer, on this host.
+    /// Says whose tokens those of callers are, and which caller may call what. `AdminService` needs no rule: it is for
+    /// the accounts in `access.admins`. Without this nobody is known, and only health and reflection answer, on this
+    /// host.
     pub fn access(&mut self, reviewer: impl Reviewer, table: Table) {
         self.terms.reviewer = Arc::new(reviewer);
         self.terms.table = std::mem::take(&mut self.terms.table).with(table);

@@ -25,6 +25,7 @@
 
 mod claim;
 mod elect;
+mod gate;
 mod identity;
 mod leadership;
 mod metrics;
@@ -35,6 +36,7 @@ mod store;
 mod view;
 
 pub use elect::{Election, LeaseElection, Unopposed};
+pub use gate::{Acting, Gate};
 pub use identity::identity;
 pub use leadership::{LeaderState, Leadership, NotLeading, Permit};
 pub use metrics::LeaseMetrics;

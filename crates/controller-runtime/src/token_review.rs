@@ -34,10 +34,7 @@ impl TokenReviews {
 
     async fn ask(&self, token: &Token) -> Result<Review, kube::Error> {
         let question = TokenReview {
-            spec: TokenReviewSpec {
-                audiences: Some(vec![AUDIENCE.to_owned()]),
-                token: token.expose().to_owned(),
-            },
+            spec: TokenReviewSpec { audiences: Some(vec![AUDIENCE.to_owned()]), token: token.expose().to_owned() },
             ..TokenReview::default()
         };
         let answer = self.api.create(&PostParams::default(), &question).await?;
@@ -84,12 +81,7 @@ fn caller(account: Account, user: &UserInfo) -> Caller {
         values.first().filter(|value| !value.is_empty()).cloned()
     };
     let bound = |name, uid| Some(Bound { name: claim(name)?, uid: claim(uid)? });
-    Caller {
-        account,
-        credential: claim(CREDENTIAL),
-        node: bound(NODE_NAME, NODE_UID),
-        pod: bound(POD_NAME, POD_UID),
-    }
+    Caller { account, credential: claim(CREDENTIAL), node: bound(NODE_NAME, NODE_UID), pod: bound(POD_NAME, POD_UID) }
 }
 
 /// When a token expires: its claim `exp` (RFC 7519, 4.1.4), which the API server has just found to be genuine.

@@ -8,7 +8,7 @@ use api::daemon_set::DaemonSet;
 use api::fleet_rollout::{FleetRollout, FleetRolloutStatus};
 use controller_runtime::events::EventRecorder;
 use controller_runtime::fleet::{Fleet, Touched};
-use controller_runtime::lease::{Leadership, Neighbour};
+use controller_runtime::lease::{Gate, Leadership, Neighbour};
 use controller_runtime::mirror::Mirror;
 use controller_runtime::queue::Queue;
 use jiff::Timestamp;
@@ -26,7 +26,6 @@ use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::claims::Claims;
 use crate::config::Config;
-use crate::lead::Gate;
 use crate::letters::{DeleteEnded, Letters, StatusEnded};
 
 /// Changes of pods that free no slot are looked at together, this long after the first.
@@ -267,13 +266,6 @@ impl Context {
     /// When the frame that may have freed a slot was received; asked once per plan.
     pub(crate) fn take_freed(&self, daemon_set: Uid) -> Option<Instant> {
         self.freed.lock().unwrap_or_else(PoisonError::into_inner).remove(&daemon_set)
-    }
-
-    /// Starts every mirror over.
-    pub(crate) fn relist(&self) {
-        self.fleet.relist();
-        self.daemon_sets.relist();
-        self.rollouts.relist();
     }
 
     /// Whether every mirror is complete.

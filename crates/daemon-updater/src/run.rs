@@ -12,7 +12,7 @@ use controller_runtime::client::{ApiCalls, ConnectError, connect};
 use controller_runtime::events::{EventMetrics, EventRecorder, EventSettings};
 use controller_runtime::fleet::{self, Fleet, FleetMetrics};
 use controller_runtime::lease::{
-    Election, LeaderState, LeaseElection, LeaseMetrics, LeaseSettingsError, NeighbourWatch, identity,
+    Election, Gate, LeaderState, LeaseElection, LeaseMetrics, LeaseSettingsError, NeighbourWatch, identity,
 };
 use controller_runtime::mirror::Mirror;
 use controller_runtime::queue::{Queue, QueueMetrics, WorkerBounds};
@@ -25,7 +25,6 @@ use tokio_util::sync::CancellationToken;
 use crate::claims::Claims;
 use crate::config::Config;
 use crate::context::{Context, Metrics, Runs};
-use crate::lead::{self, Gate};
 use crate::reconcile::reconcile;
 
 /// How often readiness is looked at until it is there.
@@ -170,7 +169,7 @@ fn work(process: &Process, context: &Arc<Context>, election: LeaseElection) {
     });
     let (of, stop) = (context.clone(), worked.clone());
     tasks.spawn("lead", async move {
-        tokio::select! { () = lead::follow(of) => {} () = stop.cancelled() => {} }
+        tokio::select! { () = of.gate.follow(&of.leadership, &*of) => {} () = stop.cancelled() => {} }
         Ok::<(), Infallible>(())
     });
     let (of, stop) = (context.clone(), worked.clone());

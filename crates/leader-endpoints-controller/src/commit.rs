@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::attributes::NodeChange;
 use crate::context::Context;
 use crate::metrics::Written;
+use crate::mode::Decision;
 use crate::nodes::Node;
 use crate::outputs::{Output, Wanted};
 use crate::plan::{Observed, Plan};
@@ -76,8 +77,13 @@ async fn apply(context: &Context, wanted: &Wanted, namespace: &str) -> Result<()
 }
 
 /// Writes what is different in a pool's status. Fields that are not named here are left as they are.
-pub(crate) async fn status(context: &Context, pool: &Pool, wanted: &NodePoolStatus) -> Result<(), Unwritten> {
-    let Some(body) = status_patch(pool, wanted) else { return Ok(()) };
+pub(crate) async fn status(
+    context: &Context,
+    pool: &Pool,
+    wanted: &NodePoolStatus,
+    decision: &Decision,
+) -> Result<(), Unwritten> {
+    let Some(body) = status_patch(pool, wanted, decision) else { return Ok(()) };
     let permit = context.leadership.permit()?;
     let collection = NodePool::url_path(&(), None);
     let place = Place { collection: &collection, name: pool.name() };
@@ -88,7 +94,7 @@ pub(crate) async fn status(context: &Context, pool: &Pool, wanted: &NodePoolStat
 }
 
 /// What makes the pool's status the wanted one; `None` if it is.
-fn status_patch(pool: &Pool, wanted: &NodePoolStatus) -> Option<Value> {
+fn status_patch(pool: &Pool, wanted: &NodePoolStatus, decision: &Decision) -> Option<Value> {
     if pool.status == *wanted {
         return None;
     }
@@ -102,6 +108,12 @@ fn status_patch(pool: &Pool, wanted: &NodePoolStatus) -> Option<Value> {
     // An empty list is left out of the whole: what is gone from it has become empty.
     let gone = before.keys().filter(|key| !after.contains_key(*key));
     changed.extend(gone.map(|key| (key.clone(), Value::Null)));
+    if decision.elects() {
+        // As OpenYurt does, also where they are 0 from the start: the columns of `kubectl get np` show them.
+        for count in ["readyNodeNum", "unreadyNodeNum", "leaderNum"] {
+            changed.extend(after.get(count).map(|value| (count.to_owned(), value.clone())));
+        }
+    }
     let mut metadata = json!({"uid": pool.metadata.uid.to_string()});
     // The list of conditions is written whole: others' must be those that are there.
     if changed.contains_key("conditions") && wanted.conditions.len() > 1 {
@@ -167,7 +179,10 @@ impl From<kube::Error> for Unwritten {
 
 #[cfg(test)]
 mod tests {
+    use controller_runtime::lease::Neighbour;
+
     use super::*;
+    use crate::config::{Config, Mode};
 
     fn pool(status: &Value) -> Pool {
         serde_json::from_value(json!({
@@ -177,14 +192,20 @@ mod tests {
         .unwrap()
     }
 
+    fn decision(mode: Mode) -> Decision {
+        Decision::of(mode, &Config::default().yurt_manager, &Neighbour::Unknown, &Decision::Undecided)
+    }
+
     #[test]
     fn only_what_changed_in_a_status_is_written() {
         let before = pool(&json!({"readyNodeNum": 2, "nodes": ["a", "b"], "later": {"of": "openyurt"}}));
-        assert_eq!(status_patch(&before, &before.status), None);
+        assert_eq!(status_patch(&before, &before.status, &decision(Mode::Elect)), None);
         let mut after = before.status.clone();
         (after.ready_node_num, after.nodes) = (0, Vec::new());
-        let patch = status_patch(&before, &after).unwrap();
+        let patch = status_patch(&before, &after, &decision(Mode::Follow)).unwrap();
         assert_eq!(patch["status"], json!({"readyNodeNum": 0, "nodes": null}));
+        let whole = status_patch(&before, &after, &decision(Mode::Elect)).unwrap();
+        assert_eq!(whole["status"], json!({"readyNodeNum": 0, "unreadyNodeNum": 0, "leaderNum": 0, "nodes": null}));
         assert_eq!(patch["metadata"], json!({"uid": "11111111-2222-3333-4444-555555555555"}));
     }
 
@@ -194,7 +215,7 @@ mod tests {
         let mut after = before.status.clone();
         let ours = api::node_pool::NodePoolCondition { kind: "LeaderReady".into(), ..Default::default() };
         crate::plan::set(&mut after.conditions, &ours, jiff::Timestamp::UNIX_EPOCH);
-        let patch = status_patch(&before, &after).unwrap();
+        let patch = status_patch(&before, &after, &decision(Mode::Elect)).unwrap();
         assert_eq!(patch["metadata"]["resourceVersion"], "5");
         assert_eq!(patch["status"]["conditions"][0]["type"], "Other");
         assert_eq!(patch["status"]["conditions"][1]["type"], "LeaderReady");

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use controller_runtime::client::Writer;
 use controller_runtime::events::EventRecorder;
-use controller_runtime::lease::Leadership;
+use controller_runtime::lease::{Gate, Leadership};
 use controller_runtime::mirror::Mirror;
 use controller_runtime::queue::Queue;
 use kube::Client;
@@ -16,7 +16,6 @@ use serde::Serialize;
 use tokio::sync::{Notify, watch};
 
 use crate::config::Config;
-use crate::lead::Gate;
 use crate::ledger::Ledger;
 use crate::members::ToldUnreadable;
 use crate::memory::Memories;
@@ -85,7 +84,7 @@ impl Outputs {
         }
     }
 
-    fn all(&self) -> [&Mirror<Seen>; 3] {
+    pub(crate) fn all(&self) -> [&Mirror<Seen>; 3] {
         [&self.endpoints, &self.config_maps, &self.slices]
     }
 }
@@ -149,14 +148,6 @@ impl Context {
         let pools = self.pools.owners().into_iter().chain(self.nodes.owners());
         pools.for_each(|pool| self.queue.add(Key::Pool(pool)));
         self.queue.add(Key::Multiplexer);
-    }
-
-    /// Starts every mirror over.
-    pub(crate) fn relist(&self) {
-        self.pools.relist();
-        self.nodes.relist();
-        self.roles.relist();
-        self.outputs.all().into_iter().for_each(Mirror::relist);
     }
 
     /// Whether every mirror is complete.

@@ -1,68 +1,34 @@
-//! Acting only as the leader, and only on what was listed since becoming it.
+//! Acting only as the leader: what that means for pools.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use controller_runtime::lease::LeaderState;
+use controller_runtime::lease::Acting;
+use controller_runtime::mirror::Mirror;
 
 use crate::context::Context;
 
-/// Open while this replica leads and its mirrors are newer than its lease. Holds the term, 0 while closed.
-#[derive(Debug, Default)]
-pub(crate) struct Gate(AtomicU64);
-
-impl Gate {
-    /// The term in which this replica acts; `None` while it must not.
-    pub(crate) fn term(&self) -> Option<u64> {
-        Some(self.0.load(Ordering::Acquire)).filter(|term| *term > 0)
+impl Acting for Context {
+    fn relist(&self) {
+        self.pools.relist();
+        self.nodes.relist();
+        self.roles.relist();
+        self.outputs.all().into_iter().for_each(Mirror::relist);
     }
 
-    fn open(&self, term: u64) {
-        self.0.store(term, Ordering::Release);
-    }
-
-    fn close(&self) {
-        self.0.store(0, Ordering::Release);
-    }
-}
-
-/// Follows the election of the acting replica. A new one lists everything again with quorum before it acts: what the old one
-/// wrote until the end of its term is in the objects, and nowhere else. Never ends.
-pub(crate) async fn follow(context: Arc<Context>) {
-    let mut state = context.leadership.subscribe();
-    loop {
-        let now = state.borrow_and_update().clone();
-        context.gate.close();
-        context.ledger.clear();
-        match now {
-            LeaderState::Leading { term } => {
-                context.relist();
-                tokio::select! {
-                    () = listed(&context) => {}
-                    changed = state.changed() => {
-                        if changed.is_err() { return std::future::pending().await }
-                        continue;
-                    }
-                }
-                tracing::info!(term, identity = context.leadership.identity(), "leading");
-                context.memories.clear();
-                context.gate.open(term);
-                context.wake_all();
-            }
-            LeaderState::Preparing { term } => {
-                tracing::info!(term, "won the lease, waiting for the old leader's writes");
-            }
-            LeaderState::Following { leader } => tracing::info!(leader, "standing by"),
-        }
-        if state.changed().await.is_err() {
-            return std::future::pending().await;
+    async fn listed(&self) {
+        while !self.is_listed() {
+            self.listed.notified().await;
         }
     }
-}
 
-/// Waits until every mirror is complete.
-async fn listed(context: &Context) {
-    while !context.is_listed() {
-        context.listed.notified().await;
+    fn forget(&self) {
+        self.memories.clear();
+    }
+
+    fn begin(&self) {
+        self.wake_all();
+    }
+
+    /// A stand-by knows nothing of what is in step.
+    fn cease(&self) {
+        self.ledger.clear();
     }
 }

@@ -7,8 +7,8 @@ use controller_runtime::lease::NotLeading;
 use controller_runtime::queue::{Disposition, ReconcileError, Requeue};
 use jiff::Timestamp;
 use planner::election::Change;
-use planner::fleet::Name;
 
+use crate::admit::{Admission, admit};
 use crate::attributes::Attributes;
 use crate::commit::{self, Outcome, Unwritten};
 use crate::context::{Context, Key};
@@ -70,16 +70,6 @@ impl ReconcileError for Error {
     }
 }
 
-/// What a name among pools is.
-enum Admission {
-    /// A pool to be led.
-    Pool(Arc<Pool>),
-    /// No pool: nodes that bear the name belong nowhere.
-    Nowhere,
-    /// A pool that is being deleted: Kubernetes takes its outputs with it.
-    Leaving,
-}
-
 /// Looks at one key. Level-triggered: what woke it does not matter.
 #[tracing::instrument(level = "debug", skip_all, fields(%key))]
 pub(crate) async fn reconcile(context: Arc<Context>, key: Key) -> Result<Requeue, Error> {
@@ -114,14 +104,6 @@ pub(crate) async fn reconcile(context: Arc<Context>, key: Key) -> Result<Requeue
     }
 }
 
-fn admit(context: &Context, name: &Name) -> Admission {
-    match context.pool(name) {
-        Some(pool) if pool.metadata.deletion_timestamp.is_some() => Admission::Leaving,
-        Some(pool) => Admission::Pool(pool),
-        None => Admission::Nowhere,
-    }
-}
-
 async fn advance(
     context: &Context,
     memory: &mut Memory,
@@ -146,7 +128,7 @@ async fn advance(
     publish::scopes(context, memory, &observed.pool);
     let mut wanted = plan.status(&observed, &decision, &plan.condition(&decision), Timestamp::now());
     told.iter().for_each(|condition| plan::set(&mut wanted.conditions, condition, Timestamp::now()));
-    let status = unless_gone(commit::status(context, &observed.pool, &wanted).await);
+    let status = unless_gone(commit::status(context, &observed.pool, &wanted, &decision).await);
     if status.is_ok() {
         memory.wrote(&wanted.leader_endpoints);
     }

@@ -9,7 +9,7 @@ use chassis::{Process, ProcessError, ServiceConfig, Standing};
 use controller_runtime::client::{ApiCalls, ConnectError, Writer, connect};
 use controller_runtime::events::{EventMetrics, EventRecorder, EventSettings};
 use controller_runtime::lease::{
-    Election, LeaderState, LeaseElection, LeaseMetrics, LeaseSettingsError, Neighbour, NeighbourWatch, identity,
+    Election, Gate, LeaderState, LeaseElection, LeaseMetrics, LeaseSettingsError, Neighbour, NeighbourWatch, identity,
 };
 use controller_runtime::mirror::Mirror;
 use controller_runtime::queue::{Queue, QueueMetrics, WorkerBounds};
@@ -23,7 +23,6 @@ use tokio_util::sync::CancellationToken;
 use crate::FIELD_MANAGER;
 use crate::config::Config;
 use crate::context::{Context, MirrorDump, Outputs};
-use crate::lead::{self, Gate};
 use crate::ledger::Ledger;
 use crate::members::ToldUnreadable;
 use crate::memory::Memories;
@@ -208,7 +207,7 @@ fn work(process: &Process, context: &Arc<Context>, election: LeaseElection) {
     });
     let (of, stop) = (context.clone(), worked.clone());
     tasks.spawn("lead", async move {
-        tokio::select! { () = lead::follow(of) => {} () = stop.cancelled() => {} }
+        tokio::select! { () = of.gate.follow(&of.leadership, &*of) => {} () = stop.cancelled() => {} }
         Ok::<(), Infallible>(())
     });
     let (of, stop) = (context.clone(), worked.clone());

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use xtask::nodes::POOL_LABEL;
 
 use super::bed;
-use super::site::Site;
+use super::site::{Leaders, Site};
 
 const ZONE: &str = "topology.kubernetes.io/zone";
 
@@ -34,10 +34,10 @@ async fn a_leader_is_followed_to_its_new_address() -> Result<()> {
     let site = Site::electing(&bed.stage, "renumbered", 1, &[("a", "10.2.0.1")]).await?;
     site.await_led_by(&["a"]).await?;
     site.address("a", "10.2.0.99").await?;
-    let moved = |leaders: &super::site::Leaders| leaders.iter().any(|(_, address)| address == "10.2.0.99");
+    let moved = |leaders: &Leaders| leaders.iter().any(|(_, address)| address == "10.2.0.99");
     site.await_leaders("the new address", moved).await?;
     site.address("a", "fd00::a").await?;
-    let moved = |leaders: &super::site::Leaders| leaders.iter().any(|(_, address)| address == "fd00::a");
+    let moved = |leaders: &Leaders| leaders.iter().any(|(_, address)| address == "fd00::a");
     site.await_leaders("an IPv6 address", moved).await?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! leader-endpoints-controller on a real cluster: who leads, where it is published, and who else writes there.
 
 mod attributes;
+mod crashes;
 mod elections;
 mod failover;
 mod migration;

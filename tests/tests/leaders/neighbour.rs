@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 use kube::api::{Patch, PatchParams};
+use proto::admin::v1::DumpRequest;
+use proto::admin::v1::admin_service_client::AdminServiceClient;
 use serde_json::{Value, json};
-use tests::fixture::{ServiceSpec, YurtManager, eventually};
+use tests::fixture::{Service, ServiceSpec, YurtManager, eventually};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use super::site::Site;
@@ -21,7 +23,7 @@ pub(crate) async fn stage() -> Result<(&'static Stage, MutexGuard<'static, ()>)>
     Ok((STAGE.get_or_try_init(Stage::start).await?, turn))
 }
 
-/// The service, with a lease that is soon free.
+/// The service, with every output.
 pub(crate) fn service() -> ServiceSpec {
     ServiceSpec::new("leader-endpoints-controller").env("DROVER_OUTPUTS__ENDPOINT_SLICE", "true")
 }
@@ -36,6 +38,18 @@ pub(crate) async fn elect(site: &Site, leaders: &[(&str, &str)]) -> Result<()> {
     let params = PatchParams { field_manager: Some("yurt-manager".to_owned()), ..PatchParams::default() };
     let patch = Patch::Merge(json!({"status": status}));
     site.pools().patch_status(&site.pool, &params, &patch).await.context("electing").map(drop)
+}
+
+/// Whether `AdminService` says this of who elects, for all pools and for this one.
+async fn dumps(service: &Service, site: &Site, who: &str) -> Result<()> {
+    let mut admin = AdminServiceClient::new(service.admin_channel().await?);
+    let sections = vec!["mode".to_owned(), "pools".to_owned()];
+    let dump = admin.dump(DumpRequest { sections }).await.context("Dump")?.into_inner();
+    let [mode, pools] = &dump.sections[..] else { bail!("not two sections: {dump:?}") };
+    let pools: Vec<(String, Value)> = serde_json::from_str(&pools.json)?;
+    let (_, pool) = pools.iter().find(|(name, _)| *name == site.pool).context("the pool is not in the dump")?;
+    ensure!(mode.json.contains(who) && pool["by"].as_str().is_some_and(|by| by.contains(who)), "{mode:?} {pool}");
+    Ok(())
 }
 
 /// Waits until the ConfigMap names these leaders.
@@ -72,6 +86,7 @@ async fn auto_follows_a_live_yurt_manager_and_elects_when_it_dies() -> Result<()
     let left_out = |condition: &api::node_pool::NodePoolCondition| condition.message.contains("followed-a (10.40.0.1)");
     site.await_condition("LeaderReady", left_out).await?;
     site.await_event("followed", "LeaderLeftOut").await?;
+    dumps(&service, &site, "another controller elects").await?;
     let status = site.read().await?.status.context("no status")?;
     assert_eq!(status.leader_endpoints.len(), 2, "the status is yurt-manager's");
     assert_eq!(status.ready_node_num, 0, "and so are the counts");
@@ -84,6 +99,7 @@ async fn auto_follows_a_live_yurt_manager_and_elects_when_it_dies() -> Result<()
     assert_eq!(told.len(), 2);
     let condition = site.await_condition("LeaderReady", |condition| condition.reason == "Elected").await?;
     ensure!(condition.message.contains("no live yurt-manager"), "{}", condition.message);
+    dumps(&service, &site, "Drover elects").await?;
     eventually("the pool's label", MINUTE, async || Ok(labelled().await?.then_some(()))).await?;
     let exit = service.process.terminate(Duration::from_secs(30)).await?;
     assert!(exit.success(), "{exit}");

@@ -4,6 +4,7 @@ use anyhow::{Result, ensure};
 use tests::fixture::{Service, eventually};
 
 use super::MINUTE;
+use super::crashes::short_lived;
 use super::neighbour::{service, stage};
 use super::site::Site;
 
@@ -16,18 +17,11 @@ async fn leads(service: &Service) -> Result<bool> {
 #[tokio::test]
 async fn what_happens_while_nobody_acts_is_seen_to_by_the_next() -> Result<()> {
     let (stage, _turn) = stage().await?;
-    let short = || {
-        service()
-            .env("DROVER_LEASE__DURATION", "3s")
-            .env("DROVER_LEASE__RENEW_EVERY", "500ms")
-            .env("DROVER_LEASE__MARGIN", "500ms")
-            .env("DROVER_KUBE__WRITE_TIMEOUT", "1s")
-    };
     let nodes = [("a", "10.43.0.1"), ("b", "10.43.0.2")];
     let site = Site::electing(stage, "orphaned", 1, &nodes).await?;
-    let first = stage.service(short()).await?;
+    let first = stage.service(short_lived()).await?;
     let leader = site.await_count(1).await?.remove(0);
-    let second = stage.service(short()).await?;
+    let second = stage.service(short_lived()).await?;
     ensure!(leads(&first).await? && !leads(&second).await?, "the first to start acts");
     first.process.kill9().await?;
     site.ready(&leader, false).await?;

@@ -71,7 +71,11 @@ async fn what_is_not_allowed_is_refused_by_key_value_and_range() -> Result<()> {
             env: &[],
             words: &["lease", "2s", "renewed twice"],
         },
-        Case { args: &["--grpc-listen=0.0.0.0:9090"], env: &[], words: &["grpc.listen", "0.0.0.0:9090", "grpc.tls.certificate", "loopback"] },
+        Case {
+            args: &["--grpc-listen=0.0.0.0:9090"],
+            env: &[],
+            words: &["grpc.listen", "0.0.0.0:9090", "grpc.tls.certificate", "loopback"],
+        },
     ];
     for Case { args, env, words } in cases {
         let addresses = dir.join("addresses");

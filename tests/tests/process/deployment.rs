@@ -10,7 +10,9 @@ async fn applied(folder: &str) -> Result<String> {
     let cluster = &served().await?.0.cluster;
     cluster.namespace(api::rbac::NAMESPACE).await?;
     let folder = paths::workspace().join(folder).display().to_string();
-    cluster.kubectl(&["apply", "--server-side", "--dry-run=server", "--force-conflicts", "--output=name", "-k", &folder]).await
+    cluster
+        .kubectl(&["apply", "--server-side", "--dry-run=server", "--force-conflicts", "--output=name", "-k", &folder])
+        .await
 }
 
 #[tokio::test]
@@ -40,7 +42,8 @@ async fn the_kustomize_base_passes_a_server_side_dry_run() -> Result<()> {
         assert!(applied.contains(object), "{object} is not among {applied}");
     }
     // It was a dry run: there is no Deployment.
-    let deployments = served().await?.0.cluster.kubectl(&["get", "deployments", "--all-namespaces", "--output=name"]).await?;
+    let deployments =
+        served().await?.0.cluster.kubectl(&["get", "deployments", "--all-namespaces", "--output=name"]).await?;
     assert_eq!(deployments.trim(), "");
     Ok(())
 }

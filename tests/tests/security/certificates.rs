@@ -9,8 +9,8 @@ use xtask::cluster::Authority;
 
 use super::{MINUTE, await_metric, bed, client, is_served};
 
-/// `GetInfo` by grpcurl with these arguments.
-async fn grpcurl(service: &Service, args: &[&str]) -> Result<std::process::Output> {
+/// `GetInfo` by grpcurl with these arguments, as who may call it.
+pub(super) async fn grpcurl(service: &Service, args: &[&str]) -> Result<std::process::Output> {
     // It may have to be built first.
     let tool = tokio::task::spawn_blocking(xtask::tools::grpcurl).await??;
     let mut command = Command::new(tool);

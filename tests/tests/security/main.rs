@@ -1,5 +1,6 @@
-//! Strangers at the door of real services, with a real API server that says whose token is whose. What needs no API server is tested
-//! with the chassis (`crates/chassis/tests/secured`), rapid resets and clients without TLS 1.3 among it.
+//! Strangers at the door of real services, with a real API server that says whose token is whose. What needs no API
+//! server is tested with the chassis (`crates/chassis/tests/secured`), rapid resets and clients without TLS 1.3 among
+//! it.
 
 mod bound;
 mod callers;

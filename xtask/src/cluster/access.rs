@@ -113,7 +113,8 @@ impl Cluster {
         self.token(namespace, name, audiences, None).await
     }
 
-    /// A token by which a pod of a `ServiceAccount` calls Drover's services: it ends with the pod, and says on which node it is.
+    /// A token by which a pod of a `ServiceAccount` calls Drover's services: it ends with the pod, and says on which
+    /// node it is.
     pub async fn pod_token(&self, namespace: &str, name: &str, pod: &str) -> Result<String> {
         let pod = BoundObjectReference {
             api_version: Some("v1".to_owned()),

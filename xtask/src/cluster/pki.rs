@@ -63,8 +63,8 @@ impl Authority {
 /// The names under which Drover's services are called on this host.
 pub const LOCAL_HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
-/// Writes what a service needs to serve gRPC over TLS on this host: its certificate (`tls.crt`, `tls.key`, named as in a Secret of
-/// Kubernetes) and the authority that signed it (`ca.crt`).
+/// Writes what a service needs to serve gRPC over TLS on this host: its certificate (`tls.crt`, `tls.key`, named as in
+/// a Secret of Kubernetes) and the authority that signed it (`ca.crt`).
 pub fn write_server(dir: &Path, authority: &Authority, name: &str) -> Result<()> {
     let server = authority.server(name, &LOCAL_HOSTS)?;
     paths::write(&dir.join("ca.crt"), authority.certificate())?;
@@ -72,8 +72,8 @@ pub fn write_server(dir: &Path, authority: &Authority, name: &str) -> Result<()>
     paths::write(&dir.join("tls.key"), server.key)
 }
 
-/// Writes the authority, the API server's certificate, the service accounts' keys and the kubeconfigs of the administrator
-/// and the components. `server` is the API server's URL.
+/// Writes the authority, the API server's certificate, the service accounts' keys and the kubeconfigs of the
+/// administrator and the components. `server` is the API server's URL.
 pub(super) fn write(dir: &Path, admin: &Path, server: &str) -> Result<()> {
     let authority = Authority::new()?;
     paths::write(&dir.join("ca.crt"), authority.certificate())?;

@@ -26,7 +26,8 @@ impl Cluster {
         Ok(format!("{signed}.{}", base64url(signature.as_ref())))
     }
 
-    /// The claims of a `ServiceAccount`'s token for the audience `drover` that began and ends then, in seconds since 1970.
+    /// The claims of a `ServiceAccount`'s token for the audience `drover` that began and ends then, in seconds since
+    /// 1970.
     pub async fn token_claims(&self, namespace: &str, name: &str, from: i64, until: i64) -> Result<Value> {
         let accounts: kube::Api<k8s_openapi::api::core::v1::ServiceAccount> =
             kube::Api::namespaced(self.client()?, namespace);

@@ -68,8 +68,8 @@ pub(super) async fn start(spec: ClusterSpec) -> Result<Cluster> {
     Ok(cluster)
 }
 
-/// Starts the API server and waits until it is ready. An error when it ends instead, which is mostly for a port that somebody
-/// else took. Nobody else's server can be mistaken for it: only ours has a certificate of our authority.
+/// Starts the API server and waits until it is ready. An error when it ends instead, which is mostly for a port that
+/// somebody else took. Nobody else's server can be mistaken for it: only ours has a certificate of our authority.
 async fn api_server(
     supervisor: &Supervisor,
     etcd: &Supervised,

@@ -16,6 +16,9 @@ use crate::paths;
 const SOAK: &str = "soak";
 const SOAK_VARIABLE: &str = "DROVER_SOAK";
 
+/// Tells such a test how many seeds to play.
+const SEEDS_VARIABLE: &str = "DROVER_SEEDS";
+
 /// The package of the suites on real clusters, as their names begin.
 const REAL_CLUSTER: &str = "tests:";
 
@@ -40,9 +43,9 @@ pub(super) fn test(filter: Option<&str>) -> Result<()> {
 }
 
 /// The campaigns: tests with `soak` and `name` in their path, those that are otherwise ignored too.
-pub(super) fn soak(name: Option<&str>) -> Result<()> {
+pub(super) fn soak(name: Option<&str>, seeds: Option<u64>) -> Result<()> {
     let mut timings = Timings::default();
-    let outcome = soak_parts(name.unwrap_or_default(), &mut timings);
+    let outcome = soak_parts(name.unwrap_or_default(), seeds, &mut timings);
     timings.print();
     outcome
 }
@@ -71,7 +74,10 @@ fn test_parts(filter: Option<&str>, timings: &mut Timings) -> Result<()> {
     checked.and(documented)
 }
 
-fn soak_parts(name: &str, timings: &mut Timings) -> Result<()> {
+fn soak_parts(name: &str, seeds: Option<u64>, timings: &mut Timings) -> Result<()> {
+    let seeds = seeds.map(|seeds| seeds.to_string());
+    let mut env = vec![(SOAK_VARIABLE, "1")];
+    env.extend(seeds.as_deref().map(|seeds| (SEEDS_VARIABLE, seeds)));
     let mut failed = Vec::new();
     let mut found = false;
     for suite in build(timings)? {
@@ -80,7 +86,7 @@ fn soak_parts(name: &str, timings: &mut Timings) -> Result<()> {
             found = true;
             let args = ["--exact", test, "--include-ignored", "--nocapture"];
             let part = format!("{}: {test}", suite.name);
-            if timings.part(&part, || suite.run(&args, &[(SOAK_VARIABLE, "1")])).is_err() {
+            if timings.part(&part, || suite.run(&args, &env)).is_err() {
                 failed.push(part);
             }
         }

@@ -23,8 +23,8 @@ enum Who {
 }
 
 impl Allow {
-    /// Everybody with a good token. Every pod of the cluster can have one: the method must not care who asks, or look itself
-    /// at the [`Caller`].
+    /// Everybody with a good token. Every pod of the cluster can have one: the method must not care who asks, or look
+    /// itself at the [`Caller`].
     pub fn known() -> Self {
         Self(vec![Grant::to(Who::Known)])
     }

@@ -10,11 +10,12 @@ use http::header::AUTHORIZATION;
 pub struct Token(String);
 
 /// No service account token is longer; the API server's are about 1 KB.
-const LONGEST: usize = 8 * 1024;
+const LONGEST: usize = 4 * 1024;
 
 impl Token {
-    /// A token from its text, as in a projected token file; surrounding white space does not belong to it. Nothing where that
-    /// cannot be a JSON web token (RFC 7519: three parts of base64url), as every service account's is: nobody need be asked.
+    /// A token from its text, as in a projected token file; surrounding white space does not belong to it. Nothing
+    /// where that cannot be a JSON web token (RFC 7519: three parts of base64url), as every service account's is:
+    /// nobody need be asked.
     pub fn new(text: &str) -> Option<Self> {
         let text = text.trim();
         let is_part = |part: &str| {
@@ -35,7 +36,8 @@ impl Token {
     /// What is wrong with the headers, in words that hold nothing of them.
     pub(crate) fn presented(headers: &HeaderMap) -> Result<Self, &'static str> {
         let mut given = headers.get_all(AUTHORIZATION).iter();
-        let value = given.next().ok_or("no token: send one for the audience drover as `authorization: Bearer TOKEN`")?;
+        let value =
+            given.next().ok_or("no token: send one for the audience drover as `authorization: Bearer TOKEN`")?;
         if given.next().is_some() {
             return Err("more than one authorization header");
         }

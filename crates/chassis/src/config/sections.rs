@@ -44,8 +44,8 @@ pub struct Grpc {
     pub tls: Tls,
 }
 
-/// The certificate of the gRPC listener. TLS is 1.3 only. The files are read again when they change: new connections get the new
-/// certificate, connections that are open stay.
+/// The certificate of the gRPC listener. TLS is 1.3 only. The files are read again when they change: new connections
+/// get the new certificate, connections that are open stay.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
@@ -59,8 +59,8 @@ pub struct Tls {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Access {
-    /// The service accounts that may call `AdminService`, as NAMESPACE/NAME. A caller presents a token of its account for the
-    /// audience drover, as `kubectl create token --audience=drover` makes one.
+    /// The service accounts that may call `AdminService`, as NAMESPACE/NAME. A caller presents a token of its account
+    /// for the audience drover, as `kubectl create token --audience=drover` makes one.
     pub admins: Vec<Account>,
     /// How many calls a second one caller may begin: an account, and on each node anew.
     #[schemars(range(min = 1, max = 100_000))]
@@ -184,8 +184,8 @@ impl Config {
             (None, None) if !listen.is_loopback() => Err(Refused {
                 key: "grpc.listen",
                 value: listen.get().to_string(),
-                allowed: "grpc.tls.certificate and grpc.tls.key too, since other hosts can reach it and gRPC is not served to \
-                          them without TLS; or a loopback address, such as 127.0.0.1:9090"
+                allowed: "grpc.tls.certificate and grpc.tls.key too, because other hosts can reach it and get no gRPC \
+                          without TLS; or a loopback address, such as 127.0.0.1:9090"
                     .to_owned(),
             }),
             _ => self.access.check(),

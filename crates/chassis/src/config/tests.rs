@@ -112,6 +112,22 @@ fn each_layer_wins_over_those_before_it() {
 }
 
 #[test]
+fn with_tls_other_hosts_may_be_listened_to() {
+    let variables =
+        [("DROVER_GRPC__TLS__CERTIFICATE", "/tls/tls.crt"), ("DROVER_ACCESS__ADMINS", "[\"ops/ann\", \"ops/bob\"]")];
+    let settings = loaded(&["--grpc-listen=[::]:9090", "--set=grpc.tls.key=/tls/tls.key"], &variables);
+    assert!(!settings.process.grpc.listen.is_loopback());
+    let admins: Vec<_> = settings.process.access.admins.iter().map(ToString::to_string).collect();
+    assert_eq!(admins, ["ops/ann", "ops/bob"]);
+    assert!(
+        settings.text.contains("[grpc.tls]") && settings.text.contains("key = \"/tls/tls.key\""),
+        "{}",
+        settings.text
+    );
+    assert!(settings.text.contains("admins = [\"ops/ann\", \"ops/bob\"]"), "{}", settings.text);
+}
+
+#[test]
 fn aliases_set_the_same_key() {
     let settings = loaded(&["--concurrent-dogs", "7", "--shutdown-grace", "1s"], &[]);
     assert_eq!(settings.service.workers.to_string(), "7");
@@ -155,7 +171,15 @@ fn bad_values_name_key_value_origin_and_range() {
         ),
         (&["--workers", "300"], &[], &["workers", "--workers", "`300`", "1 to 256, or `auto`"]),
         (&[], &[("DROVER__WORKERS", "0")], &["workers", "environment variable DROVER__WORKERS", "`0`", "1 to 256"]),
-        (&["--grpc-listen=0.0.0.0:9090"], &[], &["grpc.listen", "--grpc-listen", "`0.0.0.0:9090`", "TLS", "grpc.tls.key", "127.0.0.1"]),
+        (
+            &["--grpc-listen=0.0.0.0:9090"],
+            &[],
+            &["grpc.listen", "--grpc-listen", "`0.0.0.0:9090`", "TLS", "grpc.tls.key", "127.0.0.1"],
+        ),
+        (&["--set=grpc.tls.certificate=/a"], &[], &["grpc.tls.certificate", "`/a`", "grpc.tls.key"]),
+        (&["--set=grpc.tls.key=/a"], &[], &["grpc.tls.key", "`/a`", "grpc.tls.certificate"]),
+        (&["--set=access.admins=[\"admin\"]"], &[], &["access.admins", "`admin`", "NAMESPACE/NAME"]),
+        (&["--set=access.calls_per_second=0"], &[], &["access.calls_per_second", "`0`", "1 to 100000"]),
         (&["--log-format=xml"], &[], &["telemetry.format", "--log-format", "`xml`", "json, text"]),
         (&["--set=night.missing=12"], &[], &["night.missing", "--set night.missing", "`12`", "0 to 9"]),
         (&["--set=night.missing=many"], &[], &["night.missing", "many", "u8"]),

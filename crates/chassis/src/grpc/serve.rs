@@ -21,9 +21,9 @@ use crate::Metrics;
 pub(super) use connection::{CallInProgress, Connection};
 pub(super) use http2::App;
 use http2::Http2;
+use seats::Seats;
 pub use tls::CertificateError;
 pub(crate) use tls::Certificates;
-use seats::Seats;
 
 /// A listener with what its connections share.
 pub(super) struct Door<A> {
@@ -62,11 +62,12 @@ enum Dropped {
     Idle,
 }
 
-/// Connections at once; the oldest of the address with the most makes room for a new one. Each costs 30 to 60 KB and a file
-/// descriptor.
+/// Connections at once; the oldest of the address with the most makes room for a new one. Each costs 30 to 60 KB and a
+/// file descriptor.
 const MOST: usize = 4_096;
 
-/// Connections at once without a call that was let in, in the same way. An honest client needs some milliseconds to prove itself.
+/// Connections at once without a call that was let in, in the same way. An honest client needs some milliseconds to
+/// prove itself.
 const MOST_UNPROVEN: usize = 512;
 
 /// How long a TLS handshake may take: some round trips over a bad link.

@@ -22,8 +22,7 @@ pub struct PeerAddress {
 #[error("`{0}` is not a service's address: give {ALLOWED}")]
 pub struct PeerAddressError(String);
 
-const ALLOWED: &str =
-    "https://HOST:PORT, or without TLS, on this host only, http://127.0.0.1:PORT, http://[::1]:PORT or http://localhost:PORT";
+const ALLOWED: &str = "https://HOST:PORT, or without TLS, on this host only, http://127.0.0.1:PORT, http://[::1]:PORT or http://localhost:PORT";
 
 impl PeerAddress {
     /// The host, an IPv6 address without its brackets.

@@ -9,7 +9,7 @@ use http::header::AUTHORIZATION;
 use http::{Request, Response};
 use tonic::body::Body;
 use tonic::transport::Endpoint;
-use tonic::{Code, Status};
+use tonic::{Code, Status, TimeoutExpired};
 use tower::Service;
 use tracing::Span;
 
@@ -19,8 +19,8 @@ use super::{Peer, PeerError};
 use crate::grpc::{deadline, trace_context};
 use crate::process::causes;
 
-/// A channel to another service, for the generated clients. It connects when it is first used and again when a connection was
-/// lost; calls meanwhile fail as UNAVAILABLE. Cheap to clone; clones share the connection.
+/// A channel to another service, for the generated clients. It connects when it is first used and again when a
+/// connection was lost; calls meanwhile fail as UNAVAILABLE. Cheap to clone; clones share the connection.
 #[derive(Clone, Debug)]
 pub struct Channel {
     inner: tonic::transport::Channel,
@@ -31,8 +31,8 @@ pub struct Channel {
 /// How long a connection may take, its handshake included.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
-/// How often a silent connection is asked whether its other end is still there, and how long that may take: so late a stream
-/// notices at most that it is dead.
+/// How often a silent connection is asked whether its other end is still there, and how long that may take: so late a
+/// stream notices at most that it is dead.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 const KEEP_ALIVE_WITHIN: Duration = Duration::from_secs(10);
 
@@ -42,9 +42,8 @@ impl Channel {
     /// # Errors
     /// When the address or the server's name cannot be used.
     pub fn lazy(peer: &Peer) -> Result<Self, PeerError> {
-        let not_a_name = || {
-            PeerError::ServerName(peer.server_name.clone().unwrap_or_else(|| peer.address.host().to_owned()))
-        };
+        let not_a_name =
+            || PeerError::ServerName(peer.server_name.clone().unwrap_or_else(|| peer.address.host().to_owned()));
         let target = Target::of(peer).ok_or_else(not_a_name)?;
         let unusable = |source| PeerError::Address { address: peer.address.clone(), source };
         let endpoint = Endpoint::from_shared(peer.address.to_string()).map_err(unusable)?;
@@ -85,9 +84,21 @@ impl Service<Request<Body>> for Channel {
     }
 }
 
-/// UNAVAILABLE, mostly: there is no connection, or it broke.
+/// `UNAVAILABLE`, mostly: there is no connection, or it broke. tonic, which keeps an eye on the deadline too, calls a
+/// missed one `CANCELLED`.
 fn broken(error: tonic::transport::Error) -> Status {
     let words = causes(&error);
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(error) = cause {
+        if error.is::<TimeoutExpired>() {
+            return Status::deadline_exceeded("no answer in time");
+        }
+        cause = error.source();
+    }
     let status = Status::from_error(error.into());
-    if status.code() == Code::Unknown || status.code() == Code::Unavailable { Status::unavailable(words) } else { status }
+    if status.code() == Code::Unknown || status.code() == Code::Unavailable {
+        Status::unavailable(words)
+    } else {
+        status
+    }
 }

@@ -31,10 +31,11 @@ pub enum TokenFileError {
 }
 
 impl TokenFile {
-    /// The value of `authorization`. Reads the file: a projected token is in memory, about 1 KB, and changes within the hour.
+    /// The value of `authorization`. Reads the file: a projected token is in memory, about 1 KB, and changes within the
+    /// hour.
     pub(super) fn authorization(&self) -> Result<HeaderValue, TokenFileError> {
-        let text = std::fs::read_to_string(&self.0)
-            .map_err(|source| TokenFileError::Read { file: self.0.clone(), source })?;
+        let text =
+            std::fs::read_to_string(&self.0).map_err(|source| TokenFileError::Read { file: self.0.clone(), source })?;
         let no_token = || TokenFileError::NoToken { file: self.0.clone() };
         let token = Token::new(&text).ok_or_else(no_token)?;
         let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose())).map_err(|_| no_token())?;

@@ -139,7 +139,10 @@ async fn a_task_that_ends_early_is_named_and_fails_the_program() -> Result<()> {
 #[test]
 fn what_is_wrong_is_said_before_anything_starts() -> Result<()> {
     for (args, message) in [
-        (["--grpc-listen=0.0.0.0:0", "--log=info"], "grpc.listen (--grpc-listen): `0.0.0.0:0` is not allowed: give grpc.tls.certificate"),
+        (
+            ["--grpc-listen=0.0.0.0:0", "--log=info"],
+            "grpc.listen (--grpc-listen): `0.0.0.0:0` is not allowed: give grpc.tls.certificate",
+        ),
         (["--set=counting=sleepy", "--log=info"], "counting (--set counting): `sleepy` is not allowed"),
         (["--config=/no/such.toml", "--log=info"], "/no/such.toml"),
         (["--sheep=3", "--log=info"], "--sheep"),

@@ -2,13 +2,13 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use chassis::config::{self, Startup, load};
 use chassis::access::{Account, Caller, Review, Reviewer, Table, Token, Unavailable};
+use chassis::config::{self, Startup, load};
 use chassis::peer::{Channel, Peer, PeerAddress};
 use chassis::{About, Loaded, LogControl, Period, Process, ServiceConfig, Telemetry};
 use futures::future::BoxFuture;
@@ -90,8 +90,15 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> Result<(u16, String)
 
 /// A channel to a process that serves plaintext, for who may call `AdminService`.
 pub(crate) fn channel(address: SocketAddr) -> Result<Channel> {
-    let token = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("admin-token-{}", std::process::id()));
-    std::fs::write(&token, ADMIN_TOKEN)?;
+    // Written once: a channel reads it for every call.
+    static TOKEN: OnceLock<PathBuf> = OnceLock::new();
+    let token = TOKEN.get_or_init(|| {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("admin-token");
+        let draft = path.with_extension(std::process::id().to_string());
+        std::fs::write(&draft, ADMIN_TOKEN).and_then(|()| std::fs::rename(&draft, &path)).unwrap();
+        path
+    });
+    let token = token.clone();
     let address = PeerAddress::try_from(format!("http://{address}"))?;
     Ok(Channel::lazy(&Peer { token, deadline: Period::of_millis::<600_000>(), ..Peer::at(address) })?)
 }

@@ -133,8 +133,7 @@ async fn a_caller_speaks_for_the_node_of_its_token_only() -> Result<()> {
         ("canary7.cloud.node-1", "node-1", Code::PermissionDenied, "bound to no node"),
     ] {
         let bearer = format!("Bearer {token}");
-        let (status, message) =
-            rude.call("/herd.Nodes/Speak", &[("authorization", &bearer), ("node", node)]).await?;
+        let (status, message) = rude.call("/herd.Nodes/Speak", &[("authorization", &bearer), ("node", node)]).await?;
         assert_eq!(status, code as i32, "{token} for {node}: {message}");
         assert!(message.contains(words), "{message}");
     }

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use chassis::access::{Account, Bound, Caller, Review, Reviewer, Table, Token, Unavailable};
 use chassis::config::{Startup, load};
 use chassis::peer::{Channel, Peer, PeerAddress};
-use chassis::{About, LogControl, Process, ServiceConfig, Shutdown, Telemetry};
+use chassis::{About, LogControl, Period, Process, ServiceConfig, Shutdown, Telemetry};
 use futures::future::BoxFuture;
 use proto::admin::v1::admin_service_client::AdminServiceClient;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -121,6 +121,7 @@ impl Server {
             "herd".to_owned(),
             "--admin-listen=127.0.0.1:0".to_owned(),
             "--grpc-listen=127.0.0.1:0".to_owned(),
+            "--set=grpc.deadline=2m".to_owned(),
             format!("--set=grpc.tls.certificate={}", file("tls.crt")),
             format!("--set=grpc.tls.key={}", file("tls.key")),
         ];
@@ -149,7 +150,9 @@ impl Server {
         let file = self.folder.path().join(format!("token-{}", COUNT.fetch_add(1, Ordering::Relaxed)));
         put(&file, token)?;
         let address = PeerAddress::try_from(format!("https://{}", self.grpc))?;
-        Ok(Peer { authority: self.folder.path().join("ca.crt"), token: file, ..Peer::at(address) })
+        // On a machine that is busy with other tests.
+        let deadline = Period::of_millis::<120_000>();
+        Ok(Peer { authority: self.folder.path().join("ca.crt"), token: file, deadline, ..Peer::at(address) })
     }
 
     /// A channel for who presents this token; it connects when it is used.

@@ -11,13 +11,13 @@ use prometheus_client::registry::Registry;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Metrics {
     watches: Family<Watched, Gauge>,
-    pub(super) messages: Family<Watched, Counter>,
+    messages: Family<Watched, Counter>,
     resets: Family<Begun, Counter>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct Watched {
-    pub(super) watched: &'static str,
+struct Watched {
+    watched: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -28,7 +28,10 @@ struct Begun {
 
 /// A watch while it lasts.
 #[derive(Debug)]
-pub(super) struct Counted(Gauge);
+pub(super) struct Counted {
+    watches: Gauge,
+    messages: Counter,
+}
 
 impl Metrics {
     pub(crate) fn register(&self, registry: &mut Registry) {
@@ -42,9 +45,9 @@ impl Metrics {
     }
 
     pub(super) fn watch(&self, watched: &'static str) -> Counted {
-        let gauge = self.watches.get_or_create_owned(&Watched { watched });
-        gauge.inc();
-        Counted(gauge)
+        let watches = self.watches.get_or_create_owned(&Watched { watched });
+        watches.inc();
+        Counted { watches, messages: self.messages.get_or_create_owned(&Watched { watched }) }
     }
 
     pub(super) fn reset(&self, watched: &'static str, reset: Reset) {
@@ -58,8 +61,14 @@ impl Metrics {
     }
 }
 
+impl Counted {
+    pub(super) fn message(&self) {
+        self.messages.inc();
+    }
+}
+
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.dec();
+        self.watches.dec();
     }
 }

@@ -50,6 +50,8 @@ impl Served {
 
     async fn client(&self) -> TopologyServiceClient<Channel> {
         let endpoint = Channel::from_shared(format!("http://{}", self.address)).unwrap();
+        // HTTP/2's own default, so that who does not read is soon sent nothing more.
+        let endpoint = endpoint.initial_stream_window_size(65_535).initial_connection_window_size(65_535);
         TopologyServiceClient::new(endpoint.connect().await.unwrap())
     }
 }

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::access::Shown;
-use super::metrics::{Counted, Metrics, Watched};
+use super::metrics::{Counted, Metrics};
 use super::row::{NodeRow, PoolRow};
 use super::settings::{BATCH, PACE};
 
@@ -46,7 +46,7 @@ struct Watch<R> {
     told: Option<Instant>,
     synced: bool,
     over: bool,
-    _counted: Counted,
+    counted: Counted,
 }
 
 /// The messages of a watch that ends after `age`.
@@ -59,8 +59,7 @@ pub(super) fn stream<R: Row>(
     let now = Instant::now();
     let counted = terms.metrics.watch(R::WATCHED);
     let ends = now + age;
-    let watch =
-        Watch { cursor, shown, terms, ends, due: now, told: None, synced: false, over: false, _counted: counted };
+    let watch = Watch { cursor, shown, terms, ends, due: now, told: None, synced: false, over: false, counted };
     stream::unfold(watch, |mut watch| async move {
         let message = watch.next().await?;
         watch.over = message.is_err();
@@ -119,11 +118,10 @@ impl<R: Row> Watch<R> {
 
     fn message(&self, batch: Batch<R>) -> R::Message {
         let Batch { reset, changed, removed, synced, token } = batch;
-        let metrics = &self.terms.metrics;
         if let Some(reset) = reset {
-            metrics.reset(R::WATCHED, reset);
+            self.terms.metrics.reset(R::WATCHED, reset);
         }
-        metrics.messages.get_or_create(&Watched { watched: R::WATCHED }).inc();
+        self.counted.message();
         let mark = messages::Mark {
             resume_token: token.encode(),
             synced,

@@ -40,6 +40,8 @@ struct Inner {
     known: Mutex<Known>,
     /// Reviews under way at once.
     asking: Semaphore,
+    /// Calls that wait for reviews.
+    waiting: Semaphore,
     asked: Family<Labels, Counter>,
 }
 
@@ -88,6 +90,10 @@ const WITHIN: Duration = Duration::from_secs(5);
 /// Reviews under way at once; others wait. The API server answers one in a few milliseconds.
 const AT_ONCE: usize = 16;
 
+/// Calls that may wait for reviews, each with its headers. When the API server does not answer, there could be very
+/// many.
+const WAITING: usize = 4_096;
+
 /// Bad tokens that one address may bring a second, and at once.
 const BAD_PER_SECOND: u32 = 2;
 const BAD_AT_ONCE: u32 = 50;
@@ -102,8 +108,11 @@ impl Reviews {
             "Tokens of gRPC callers that were reviewed, by outcome; answers from memory are not counted",
             Family::default(),
         );
-        let (known, asking) = (Mutex::default(), Semaphore::new(AT_ONCE));
-        Self { inner: Arc::new(Inner { reviewer, known, asking, asked }), bad: Pace::new(BAD_PER_SECOND, BAD_AT_ONCE) }
+        let (asking, waiting) = (Semaphore::new(AT_ONCE), Semaphore::new(WAITING));
+        Self {
+            inner: Arc::new(Inner { reviewer, known: Mutex::default(), asking, waiting, asked }),
+            bad: Pace::new(BAD_PER_SECOND, BAD_AT_ONCE),
+        }
     }
 
     /// Whose a token is that came from `peer`. Calls with the same token at the same time share one review.
@@ -120,6 +129,9 @@ impl Reviews {
                 return Outcome::TooManyBad;
             }
             known.under_way.entry(digested).or_insert_with(|| Arc::clone(&self.inner).begin(token, digested)).clone()
+        };
+        let Ok(_waiting) = self.inner.waiting.try_acquire() else {
+            return Outcome::Unavailable(format!("{WAITING} calls wait for reviews already"));
         };
         let outcome = review.await;
         if matches!(outcome, Outcome::Bad(_)) {

@@ -16,8 +16,8 @@ use tonic::body::Body;
 use tracing::Span;
 
 use super::Method;
-use crate::grpc::serve::CallInProgress;
 use crate::Metrics;
+use crate::grpc::serve::CallInProgress;
 
 /// The metrics of calls. Labels are bounded by the methods served and the codes of gRPC.
 #[derive(Clone, Debug)]

@@ -35,7 +35,8 @@ struct Activity {
 /// A call on a connection, in progress until this is dropped.
 pub(in crate::grpc) struct CallInProgress(Arc<Connection>);
 
-/// So many calls that are refused one after the other end a connection: each costs little, but strangers could send very many.
+/// So many calls that are refused one after the other end a connection: each costs little, but strangers could send
+/// very many.
 const REFUSED_AT_MOST: u32 = 100;
 
 /// How long a client may take, from its connection, until a call of it is let in. Channels are often opened ahead.

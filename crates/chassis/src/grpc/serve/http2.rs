@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tower::{Service, ServiceExt};
 
-use super::connection::Connection;
 use super::Dropped;
+use super::connection::Connection;
 
 /// What answers calls.
 pub(in crate::grpc) trait App:
@@ -52,20 +52,20 @@ struct Calls<A> {
 /// Calls at once on one connection. Each may hold a request of [`super::super::MAX_REQUEST_BYTES`].
 const STREAMS: u32 = 100;
 
-/// The headers of a call: a trace context, a token, a deadline.
-const HEADER_BYTES: u32 = 16 * 1024;
+/// The headers of a call: a trace context, a token of about 1 KB, a deadline.
+const HEADER_BYTES: u32 = 8 * 1024;
 
-/// Room for one request in flight in each stream: HTTP/2's own default, where hyper's is 1 MiB.
-const STREAM_WINDOW: u32 = 65_535;
+/// Room for requests in flight, in each stream and in all of a connection together: HTTP/2's own default, where hyper's
+/// is 1 MiB. It bounds what strangers can make us keep: requests hold a few names, and one that waits for the rest
+/// blocks but its own client.
+const WINDOW: u32 = 65_535;
 
-/// Room for all requests in flight on a connection.
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// What may wait in each stream for a client that reads slowly: 32 MB in 2,000 streams of which nobody reads any.
+/// hyper's default is 400 KB; a larger message is sent in parts and nobody waits for it longer.
+const SEND_BUFFER: usize = 16 * 1024;
 
-/// What may wait in each stream for a client that reads slowly; hyper's default is 400 KB.
-const SEND_BUFFER: usize = 64 * 1024;
-
-/// Calls reset by the client before they were looked at. More of them at once is no client but an attack (CVE-2023-44487), and
-/// ends the connection. h2's own number.
+/// Calls reset by the client before they were looked at. More of them at once is no client but an attack
+/// (CVE-2023-44487), and ends the connection. h2's own number.
 const RESET_UNSEEN: usize = 20;
 
 /// Calls reset by us for errors that the client provoked (CVE-2025-8671), over the life of a connection.
@@ -85,8 +85,8 @@ impl<A: super::App> Http2<A> {
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS)
             .max_header_list_size(HEADER_BYTES)
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
+            .initial_stream_window_size(WINDOW)
+            .initial_connection_window_size(WINDOW)
             .max_send_buf_size(SEND_BUFFER)
             .max_pending_accept_reset_streams(RESET_UNSEEN)
             .max_local_error_reset_streams(RESET_BY_US)
@@ -95,8 +95,8 @@ impl<A: super::App> Http2<A> {
         Self { app, builder }
     }
 
-    /// Serves a connection until its client ends it, until it has been kept long enough or until the process stops; calls in
-    /// progress then end in their own time.
+    /// Serves a connection until its client ends it, until it has been kept long enough or until the process stops;
+    /// calls in progress then end in their own time.
     pub(super) async fn serve(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-/// Seats for them. A new connection always finds a seat: when there are too many, the oldest of the address with the most loses
-/// its own. Whoever opens many connections loses them again, and others lose none.
+/// Seats for them. A new connection always finds a seat: when there are too many, the oldest of the address with the
+/// most loses its own. Whoever opens many connections loses them again, and others lose none.
 pub(super) struct Seats {
     most: usize,
     taken: Mutex<Taken>,

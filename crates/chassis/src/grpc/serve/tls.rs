@@ -50,8 +50,8 @@ enum Reload {
     Refused,
 }
 
-/// How often the files are read. Some KB from memory; comparing contents needs no trust in times or inode numbers, which a
-/// swapped symbolic link, as Kubernetes changes a secret, may or may not change.
+/// How often the files are read. Some KB from memory; comparing contents needs no trust in times or inode numbers,
+/// which a swapped symbolic link, as Kubernetes changes a secret, may or may not change.
 const EVERY: Duration = Duration::from_secs(2);
 
 /// HTTP/2, and nothing else.
@@ -95,8 +95,8 @@ impl Certificates {
         }
     }
 
-    /// Takes each new certificate that the files get, until the process stops. One that cannot be used is refused, once, and
-    /// the one before stays.
+    /// Takes each new certificate that the files get, until the process stops. One that cannot be used is refused,
+    /// once, and the one before stays.
     pub(crate) async fn follow(&self, stopping: CancellationToken) {
         let mut refused: Option<Texts> = None;
         while stopping.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {

@@ -1,6 +1,6 @@
 //! Streams: snapshot, changes, resumption, reset, end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proto::topology::v1::{
     NodeSelector, PoolSelector, Reset, WatchNodesRequest, WatchNodesResponse, WatchPoolsRequest,
@@ -161,6 +161,38 @@ async fn a_resumed_watch_brings_exactly_what_was_missed() {
     let missed = resume(token).await;
     assert_eq!(missed.reset, None);
     assert_eq!((missed.changes, missed.changed.len(), missed.removed.len()), (9_900, 9_900, 100), "each once");
+}
+
+#[tokio::test]
+async fn who_does_not_read_gets_merged_changes() {
+    const NODES: usize = 500;
+    const ROUNDS: usize = 100;
+    let (fake, topology) = many(NODES);
+    let served = serve(&topology, settings(), caller("drover-admin", None));
+    let mut client = served.client().await;
+    let mut stream = client.watch_nodes(request(NodeSelector::default(), vec![])).await.unwrap().into_inner();
+    until_synced(&mut stream).await;
+    for round in 0..ROUNDS {
+        for pool in 0..NODES / 100 {
+            for number in pool * 100..(pool + 1) * 100 {
+                fake.node(&format!("node-{number:05}"), &format!("pool-{pool:03}"), round % 2 == 1);
+            }
+            topology.heed(&format!("pool-{pool:03}"), &fake);
+        }
+        fake.node("node-00000", "pool-000", round != ROUNDS - 1);
+        topology.heed("pool-000", &fake);
+    }
+    // What fits into the buffers of this connection was sent meanwhile (some 10,000 changes), and then nothing until it is read.
+    let (mut changes, mut seen) = (0, BTreeMap::new());
+    let last = |seen: &BTreeMap<String, bool>| {
+        seen.len() == NODES && seen.iter().all(|(name, ready)| *ready == (name != "node-00000"))
+    };
+    while !last(&seen) {
+        let message = next(&mut stream).await.unwrap().expect("the stream ended");
+        changes += message.changed.len();
+        seen.extend(message.changed.into_iter().map(|node| (node.name, node.ready)));
+    }
+    assert!(changes < NODES * ROUNDS / 2, "{changes} of {} changes were told", NODES * ROUNDS);
 }
 
 #[tokio::test]

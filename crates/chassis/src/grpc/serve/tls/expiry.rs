@@ -10,8 +10,8 @@ const GENERALIZED_TIME: u8 = 0x18;
 const SEQUENCE: u8 = 0x30;
 const VERSION: u8 = 0xa0;
 
-/// The `notAfter` of an X.509 certificate in DER (RFC 5280, 4.1), in seconds since 1970. Nothing when it cannot be found: it is
-/// told, not judged by; rustls and the clients judge.
+/// The `notAfter` of an X.509 certificate in DER (RFC 5280, 4.1), in seconds since 1970. Nothing when it cannot be
+/// found: it is told, not judged by; rustls and the clients judge.
 pub(super) fn of(certificate: &[u8]) -> Option<i64> {
     let mut outer = Der(certificate);
     let mut signed = Der(Der(outer.take(SEQUENCE)?).take(SEQUENCE)?);
