@@ -180,6 +180,7 @@ impl FleetRolloutSpec {
                 DesiredState::Aborted => rollout::DesiredState::Aborted,
             },
             resume_token: self.resume_token.clone().unwrap_or_default(),
+            promoted_through: self.promoted_through.clone().unwrap_or_default(),
         }
     }
 }

@@ -59,6 +59,14 @@ pub mod reason {
     pub const COMPLETED: &str = "RolloutCompleted";
     /// A hold does not end by itself and lasts.
     pub const HELD: &str = "RolloutHeld";
+    /// A wave of a run opened.
+    pub const WAVE_OPENED: &str = "RolloutWaveOpened";
+    /// A wave of a run succeeded, or was passed over.
+    pub const WAVE_SUCCEEDED: &str = "RolloutWaveSucceeded";
+    /// A wave of a run waits for a human.
+    pub const AWAITING_APPROVAL: &str = "RolloutAwaitingApproval";
+    /// A run failed, and its target goes back to the last revision that completed.
+    pub const ROLLING_BACK: &str = "RolloutRollingBack";
 }
 
 /// The note of a [`reason::SUCCESSFUL_DELETE`] event, as OpenYurt writes it.

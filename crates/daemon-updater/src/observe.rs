@@ -7,7 +7,7 @@ use controller_runtime::fleet::State;
 use controller_runtime::lease::Neighbour;
 use jiff::{SignedDuration, Timestamp};
 use planner::fleet::{Name, Node, Pod};
-use planner::rollout::{self, Hold, Input, LossSeen, Plan, Unit, View};
+use planner::rollout::{self, Facts, Hold, Input, LossSeen, Plan, Unit, View};
 use planner::strategy::Strategy;
 
 use crate::admit::Target;
@@ -49,6 +49,7 @@ pub(crate) fn plan(context: &Context, target: &Target, current: &mut Current) ->
         // The run may be superseded, and only the watch of DaemonSets would say so.
         view: View { heard: view.heard.min(now - silence), ..view },
         held: held(context, current, now),
+        facts: Facts::default(),
     };
     #[cfg(feature = "seeded-bugs")]
     let mut plan = crate::seeded::plan(&input, mem::take(&mut current.run));

@@ -92,6 +92,10 @@ fn announce(context: &Context, target: &Target, report: &Report) {
             }
             News::Resumed(sentence) => (Severity::Normal, reason::RESUMED, sentence),
             News::Completed(sentence) => (Severity::Normal, reason::COMPLETED, sentence),
+            News::WaveOpened(sentence) => (Severity::Normal, reason::WAVE_OPENED, sentence),
+            News::WaveSucceeded(sentence) => (Severity::Normal, reason::WAVE_SUCCEEDED, sentence),
+            News::AwaitingApproval(sentence) => (Severity::Normal, reason::AWAITING_APPROVAL, sentence),
+            News::RollingBack(sentence) => (Severity::Warning, reason::ROLLING_BACK, sentence),
         };
         let subject = subject(&target.namespace, &target.name, target.uid);
         context.events.record(&subject, severity, reason, Note::Said(sentence.clone()));

@@ -120,7 +120,7 @@ impl Term {
 }
 
 impl Expression {
-    fn matches(&self, found: Option<&str>) -> bool {
+    pub(crate) fn matches(&self, found: Option<&str>) -> bool {
         let listed = |value: &str| self.values.iter().any(|v| &**v == value);
         let integers = || Some((found?.parse::<i64>().ok()?, self.values.first()?.parse::<i64>().ok()?));
         match self.operator {

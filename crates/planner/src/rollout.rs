@@ -1,30 +1,39 @@
-//! One run: a target brought to one revision, node by node, as rollouts.md's rules 1–10 and 13–15 say.
+//! One run: a target brought to one revision, node by node, as rollouts.md's rules say.
 //!
 //! [`plan`] reads a snapshot ([`Input`]) and the run's memory ([`Run`]) and answers what to restart now, what the run's
-//! memory is next, why every other unit is not moved ([`Report`]), and when to look again. It does so in four passes:
+//! memory is next, why every other unit is not moved ([`Report`]), and when to look again. It does so in five passes:
 //!
 //! 1. `units`: what is each unit's state now? Activations begin, settle, or get a verdict.
 //! 2. `evidence`: which nodes were lost, and does that speak against the release?
-//! 3. `halt`: does anything end or stop the run? Is its wave done?
-//! 4. `candidates`: which units may start inside every budget, and why not the others?
+//! 3. `waves` (which wave has each pool?), then `halt`: does anything stop the run?
+//! 4. `waves` again: which have succeeded, and does the next one open?
+//! 5. `candidates`, `gates` (windows, dependencies), `starts` (budgets): which units may start, and why not the others?
 
 mod candidates;
 mod evidence;
+mod facts;
+mod gates;
 mod halt;
 mod hold;
 mod input;
 pub mod invariants;
+mod news;
 mod record;
 mod report;
+mod rollback;
 mod run;
+mod starts;
 mod units;
+mod waves;
 
 pub use evidence::{Away, Evidence, PoolWindow};
+pub use facts::{Decided, Facts, Met, Point, Progress};
 pub use halt::{Halt, HaltReason};
 pub use hold::{Ending, Hold};
 pub use input::{Control, DesiredState, Input, LossSeen, Target, Unit, View};
+pub use news::News;
 pub use record::{Flight, Mark, Record, Wave};
-pub use report::{Counts, Held, News, PoolReport, Report, RunPhase};
+pub use report::{Counts, Held, PoolReport, Report, RunPhase, WaveReport, WaveState};
 pub use run::{Activation, Outcome, Run, Track};
 
 use jiff::Timestamp;
@@ -38,6 +47,8 @@ pub struct Plan {
     pub steps: Vec<Restart>,
     /// The run's memory after this snapshot. Steps enter it only by [`Run::activate`], once their DELETE was accepted.
     pub run: Run,
+    /// Bring the target's template back to this revision: the run failed, and its strategy asks for it.
+    pub rollback: Option<Name>,
     /// What is going on, and why every unit not moved is not.
     pub report: Report,
     /// When something may change without an event; `None`: only events matter.
@@ -64,22 +75,21 @@ pub struct Restart {
 /// Decides. Total and deterministic: the same input and run give the same plan.
 pub fn plan(input: &Input<'_>, mut run: Run) -> Plan {
     let mut revisit = Revisit { now: input.now, next: None };
-    let (halted, completed) = (run.halt.is_some(), run.wave.succeeded.is_some());
+    let before = news::Before::of(&run);
     run.resume(&input.control);
-    let resumed = halted && run.halt.is_none();
     let units = units::assess(input, &mut run, &mut revisit);
     evidence::weigh(input, &units, &mut run, &mut revisit);
-    halt::judge(input, &units, &mut run, &mut revisit);
-    let mut choice = candidates::choose(input, &units, &run, &mut revisit);
-    let mut report = report::compose(input, &units, &mut run, &mut choice, &mut revisit);
-    let sentence = || report.sentence.clone();
-    let news = [
-        resumed.then(|| News::Resumed(sentence())),
-        (run.halt.is_some() && (!halted || resumed)).then(|| News::Halted(sentence())),
-        (run.wave.succeeded.is_some() && !completed).then(|| News::Completed(sentence())),
-    ];
-    report.news.extend(news.into_iter().flatten());
-    let plan = Plan { steps: choice.steps, run, report, revisit: revisit.next };
+    let mut waves = waves::Waves::assign(input, &units, &mut run);
+    halt::judge(input, &units, &waves, &mut run, &mut revisit);
+    waves.advance(input, &units, &mut run, &mut revisit);
+    let choice = candidates::choose(input, &units, &waves, &run, &mut revisit);
+    let candidates::Choice { steps, holds, down, waits } = choice;
+    let rollback = rollback::to(input, &run);
+    let scene =
+        report::Scene { input, fleet: &units, waves: &waves, steps: &steps, down, waits, rollback: rollback.as_ref() };
+    let mut report = report::compose(&scene, &mut run, holds, &mut revisit);
+    report.news.extend(before.news(input, &run, report.hold.as_ref(), rollback.as_ref(), &report.sentence));
+    let plan = Plan { steps, run, rollback, report, revisit: revisit.next };
     debug_assert_eq!(invariants::check(input, &plan), Ok(()), "a plan breaks a rule");
     plan
 }

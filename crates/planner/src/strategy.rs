@@ -1,7 +1,17 @@
 //! How a run is to go: budgets, policies and timings, parsed. Meanings and defaults are those of rollouts.md.
 
+mod dependency;
+mod selector;
+mod waves;
+mod windows;
+
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
+
+pub use dependency::{Dependency, Scope};
+pub use selector::{PoolLabels, Selector};
+pub use waves::{Approval, OnInconclusive, Wave, Waves, WavesError};
+pub use windows::{Effect, Openness, Window, WindowError};
 
 /// A number of units, or a share of a number of units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +98,12 @@ pub struct Strategy {
     pub catch_up: CatchUp,
     /// Budget of catching up, nested in the others.
     pub catch_up_max_unavailable: Amount,
+    /// In which order pools get the revision.
+    pub waves: Waves,
+    /// When restarts may start; none: always.
+    pub windows: Vec<Window>,
+    /// What must be up to date before a pool gets its turn.
+    pub depends_on: Vec<Dependency>,
 }
 
 impl Strategy {
@@ -107,6 +123,9 @@ impl Strategy {
             action: FailureAction::Pause,
             catch_up: CatchUp::Always,
             catch_up_max_unavailable: Amount::Percent(10),
+            waves: Waves::one(),
+            windows: Vec::new(),
+            depends_on: Vec::new(),
         }
     }
 }

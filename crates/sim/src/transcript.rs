@@ -224,7 +224,10 @@ fn phase(told: &mut Told, plan: &Plan, lines: &mut Lines) {
             News::Resumed(sentence) => lines.push(("event", format!("resumed: {sentence}"))),
             News::StillHeld(sentence) => lines.push(("event", sentence.clone())),
             // The phase says it.
-            News::Halted(_) | News::Completed(_) => {}
+            News::Halted(_) | News::Completed(_) | News::AwaitingApproval(_) => {}
+            News::WaveOpened(sentence) | News::WaveSucceeded(sentence) | News::RollingBack(sentence) => {
+                lines.push(("event", sentence.clone()));
+            }
         }
     }
 }

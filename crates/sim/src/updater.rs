@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use jiff::{SignedDuration, Timestamp};
 use planner::fleet::{Name, Uid};
-use planner::rollout::{self, Control, Hold, Input, LossSeen, Plan, Record, Restart, Run, Unit};
+use planner::rollout::{self, Control, Facts, Hold, Input, LossSeen, Plan, Record, Restart, Run, Unit};
 use planner::strategy::{Amount, Strategy, Timing};
 
 use crate::cluster::SetId;
@@ -87,6 +87,7 @@ impl Updater {
             history: &mirror.history,
             view: mirror.view(),
             held: current.refused.clone().map(|(why, retry)| Hold::Refused { why, retry }),
+            facts: Facts::default(),
         };
         let mut plan = rollout::plan(&input, std::mem::take(&mut current.run));
         current.run = std::mem::take(&mut plan.run);

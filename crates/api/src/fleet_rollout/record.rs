@@ -46,8 +46,11 @@ struct Record {
     missing: u32,
     /// Units that ever took the revision without Drover.
     uncontrolled: u32,
-    /// The life of the wave.
-    wave: Wave,
+    /// The waves that have opened, in order.
+    #[schemars(length(max = 100))]
+    waves: Vec<Wave>,
+    /// When all waves were over.
+    completed: Option<Instant>,
     /// The hold in force.
     held: Option<Held>,
 }
@@ -184,10 +187,21 @@ struct Mark {
 #[derive(JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Wave {
+    /// Its name.
+    #[schemars(length(max = 63))]
+    name: String,
+    /// The pools it had when it opened, and keeps. Empty for a wave of all pools that no other chose.
+    #[schemars(length(max = MANY), inner(length(max = 63)))]
+    pools: Vec<String>,
     /// When it opened.
     opened: Option<Instant>,
-    /// When its success was seen.
+    /// When its success was seen, or it was passed over.
     succeeded: Option<Instant>,
+    /// When all of its reachable units were first seen done.
+    finished: Option<Instant>,
+    /// It was passed over: too few of its units were reachable at its deadline.
+    #[serde(default)]
+    inconclusive: bool,
 }
 
 #[derive(JsonSchema)]
@@ -196,6 +210,10 @@ struct Held {
     /// The kind of hold.
     #[schemars(length(max = 63))]
     kind: String,
+    /// Which one of that kind: a wave and where in its life.
+    #[serde(default)]
+    #[schemars(length(max = 253))]
+    about: String,
     /// Since when.
     since: Instant,
     /// It was announced again because it lasts.

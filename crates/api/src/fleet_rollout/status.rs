@@ -160,6 +160,8 @@ impl From<RunPhase> for Phase {
         match phase {
             RunPhase::Pending => Self::Pending,
             RunPhase::Progressing => Self::Progressing,
+            RunPhase::Soaking => Self::Soaking,
+            RunPhase::AwaitingApproval => Self::AwaitingApproval,
             RunPhase::Held => Self::Held,
             RunPhase::Paused => Self::Paused,
             RunPhase::Aborted => Self::Aborted,

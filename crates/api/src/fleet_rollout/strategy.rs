@@ -195,6 +195,9 @@ impl From<&Strategy> for plan::Strategy {
                 CatchUp::Never => plan::CatchUp::Never,
             },
             catch_up_max_unavailable: unlimited(offline.max_unavailable),
+            waves: plan::Waves::one(),
+            windows: Vec::new(),
+            depends_on: Vec::new(),
         }
     }
 }

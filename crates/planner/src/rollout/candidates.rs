@@ -1,12 +1,14 @@
-//! Fourth pass: which units start now, inside every budget, and why each other one does not.
+//! Fifth pass: which units start now, inside every budget, and why each other one does not.
 
 use jiff::Timestamp;
 
+use super::gates::{Gates, Turn};
 use super::run::{Outcome, Run};
-use super::units::{Assessed, Fleet, Stage, Sums};
-use super::{DesiredState, Hold, Input, Restart, Revisit};
+use super::units::{Assessed, Fleet, Stage};
+use super::waves::Waves;
+use super::{DesiredState, Hold, Input, Restart, Revisit, starts};
 use crate::fleet::{Pod, Uid};
-use crate::strategy::{CatchUp, SlowStart};
+use crate::strategy::CatchUp;
 
 /// What starts, and the holds of all others that are not at the revision.
 #[derive(Debug)]
@@ -14,60 +16,69 @@ pub(super) struct Choice {
     pub(super) steps: Vec<Restart>,
     /// By index into the fleet's units.
     pub(super) holds: Vec<(usize, Hold)>,
-    /// Units that are down once these have started.
+    /// Units that are down, and count against the run, once these have started.
     pub(super) down: u32,
+    /// Nothing starts or is under way because all that could start waits for this.
+    pub(super) waits: Option<Hold>,
 }
 
 /// A unit that could start if the budgets allow.
-struct Candidate<'a> {
-    at: usize,
-    pod: &'a Pod,
+pub(super) struct Candidate<'a> {
+    /// Index into the fleet's units.
+    pub(super) at: usize,
+    pub(super) pod: &'a Pod,
     /// It is down already: starting it adds no disruption.
-    was_down: bool,
+    pub(super) was_down: bool,
+    order: Order,
 }
 
-/// Budgets, with what was started in this plan counted in.
-struct Scope {
-    name: &'static str,
-    allowed: u32,
-    down: u32,
-    unsettled_were_down: u32,
-}
+/// Who goes first: pools whose turn it is, then broken units, then those that hold a slot already (neither adds to the
+/// disruption), then by hash.
+type Order = (Turn, bool, bool, u64);
 
 /// Decides.
-pub(super) fn choose(input: &Input<'_>, fleet: &Fleet<'_>, run: &Run, revisit: &mut Revisit) -> Choice {
-    let mut choice = Choice { steps: Vec::new(), holds: Vec::new(), down: fleet.all.down };
+pub(super) fn choose(
+    input: &Input<'_>,
+    fleet: &Fleet<'_>,
+    waves: &Waves<'_>,
+    run: &Run,
+    revisit: &mut Revisit,
+) -> Choice {
+    let mut choice = Choice { steps: Vec::new(), holds: Vec::new(), down: waves.down(&fleet.all), waits: None };
     let mut candidates = Vec::new();
     let stop = stop(input, run);
     if let Some(Hold::Refused { retry, .. }) = &stop {
         revisit.due(*retry);
     }
+    let mut gates = Gates::new(input, fleet, waves);
+    let seed = seed(&input.target.revision);
     for (at, assessed) in fleet.units.iter().enumerate() {
-        match candidate(input, assessed, run, revisit) {
+        match candidate(input, assessed, waves, revisit) {
             Verdict::NothingToDo => {}
             Verdict::Held(hold) => choice.holds.push((at, hold)),
             Verdict::Candidate(pod) => {
-                if let Some(hold) = &stop {
-                    choice.holds.push((at, hold.clone()));
-                    continue;
+                let gate = || waves.hold(assessed.pool).map_or_else(|| gates.turn(assessed.pool, revisit), Err);
+                match stop.as_ref().map_or_else(gate, |hold| Err(hold.clone())) {
+                    Err(hold) => choice.holds.push((at, hold)),
+                    Ok(turn) => {
+                        let was_down = !assessed.ready;
+                        let order = (turn, !was_down, !assessed.down, rank(seed, assessed.unit.node.uid));
+                        candidates.push(Candidate { at, pod, was_down, order });
+                    }
                 }
-                candidates.push(Candidate { at, pod, was_down: !assessed.ready });
             }
         }
     }
-    // Broken ones first, then those that hold a slot already: neither adds to the disruption.
-    let seed = seed(&input.target.revision);
-    let order = |c: &Candidate<'_>| {
-        let unit = &fleet.units[c.at];
-        (!c.was_down, !unit.down, rank(seed, unit.unit.node.uid))
-    };
     // Of a thousand candidates a few start: only those need their place.
-    let free = most_starts(input, fleet, &candidates).min(candidates.len());
+    let free = most_starts(input, fleet, waves, &candidates).min(candidates.len());
     if free > 0 && free < candidates.len() {
-        candidates.select_nth_unstable_by_key(free, order);
+        candidates.select_nth_unstable_by_key(free, |candidate| candidate.order);
     }
-    candidates[..free].sort_unstable_by_key(order);
-    start(input, fleet, run, &candidates, &mut choice);
+    candidates[..free].sort_unstable_by_key(|candidate| candidate.order);
+    starts::start(input, fleet, waves, &candidates, &mut choice);
+    if candidates.is_empty() && fleet.all.unsettled == 0 {
+        choice.waits = gates.first();
+    }
     choice.holds.sort_unstable_by_key(|(at, _)| *at);
     choice
 }
@@ -100,7 +111,7 @@ enum Verdict<'a> {
     Candidate(&'a Pod),
 }
 
-fn candidate<'a>(input: &Input<'_>, assessed: &Assessed<'a>, run: &Run, revisit: &mut Revisit) -> Verdict<'a> {
+fn candidate<'a>(input: &Input<'_>, assessed: &Assessed<'a>, waves: &Waves<'_>, revisit: &mut Revisit) -> Verdict<'a> {
     let (node, pod) = match (assessed.stage, assessed.outcome) {
         (Stage::AtTarget, _) | (Stage::Terminating | Stage::Empty, Some(Outcome::Open)) => return Verdict::NothingToDo,
         (Stage::Old(pod), _) => (assessed.unit.node, Some(pod)),
@@ -115,7 +126,7 @@ fn candidate<'a>(input: &Input<'_>, assessed: &Assessed<'a>, run: &Run, revisit:
             Hold::Returning { at }
         }
         Some(_) if assessed.unit.claimed => Hold::NodeBusy,
-        Some(_) if run.wave.succeeded.is_some() && input.strategy.catch_up == CatchUp::Never => Hold::NoCatchUp,
+        Some(_) if input.strategy.catch_up == CatchUp::Never && waves.is_finished(assessed.pool) => Hold::NoCatchUp,
         Some(_) => match pod {
             Some(pod) if !input.target.known.contains(&pod.revision) => {
                 Hold::UnknownRevision { revision: pod.revision.clone() }
@@ -132,82 +143,20 @@ fn candidate<'a>(input: &Input<'_>, assessed: &Assessed<'a>, run: &Run, revisit:
     Verdict::Held(hold)
 }
 
-fn start(input: &Input<'_>, fleet: &Fleet<'_>, run: &Run, candidates: &[Candidate<'_>], choice: &mut Choice) {
-    let strategy = input.strategy;
-    let mut scopes = vec![Scope::new("run", strategy.max_unavailable.allowed(fleet.all.reachable), &fleet.all)];
-    if run.wave.succeeded.is_some() {
-        let allowed = strategy.catch_up_max_unavailable.allowed(fleet.all.reachable);
-        scopes.push(Scope::new("catch-up", allowed, &fleet.all));
-    }
-    let shared = scopes.len();
-    if let Some(amount) = strategy.max_unavailable_per_pool {
-        scopes.extend(fleet.pools.iter().map(|(_, sums)| Scope::new("pool", amount.allowed(sums.reachable), sums)));
-    }
-    let limit = match strategy.slow_start {
-        SlowStart::Doubling => strategy.min_observed.max(fleet.all.settled).max(1),
-        SlowStart::None => u32::MAX,
-    };
-    let mut unsettled = fleet.all.unsettled;
-    for candidate in candidates {
-        let assessed = &fleet.units[candidate.at];
-        let of_pool = shared + assessed.pool;
-        let mine = || (0..shared).chain((of_pool < scopes.len()).then_some(of_pool));
-        let refusal = mine().find_map(|at| scopes[at].refusal(assessed, candidate.was_down));
-        let slow = (unsettled >= limit).then_some(Hold::SlowStart { unsettled, limit });
-        if let Some(hold) = refusal.or(slow) {
-            choice.holds.push((candidate.at, hold));
-            continue;
-        }
-        unsettled += 1;
-        mine().for_each(|at| scopes[at].start(assessed, candidate.was_down));
-        let node = assessed.unit.node;
-        choice.steps.push(Restart {
-            node: node.name.clone(),
-            node_uid: node.uid,
-            pool: node.pool.clone(),
-            pod: candidate.pod.name.clone(),
-            pod_uid: candidate.pod.uid,
-            was_down: candidate.was_down,
-        });
-    }
-    choice.down = scopes[0].down;
-}
-
-impl Scope {
-    fn new(name: &'static str, allowed: u32, sums: &Sums) -> Self {
-        Self { name, allowed, down: sums.down, unsettled_were_down: sums.unsettled_were_down }
-    }
-
-    /// Rule 1: healthy units start only while down + starts ≤ allowed; units that are down already add nothing, but at most
-    /// `allowed` of them are under way.
-    fn refusal(&self, unit: &Assessed<'_>, was_down: bool) -> Option<Hold> {
-        let &Self { name: scope, allowed, down, unsettled_were_down } = self;
-        if allowed == 0 {
-            return Some(Hold::NoBudget { scope });
-        }
-        let (used, full) = if was_down {
-            (unsettled_were_down, unsettled_were_down >= allowed)
-        } else {
-            (down, down + u32::from(!unit.down) > allowed)
-        };
-        full.then_some(Hold::Budget { scope, down: used, allowed })
-    }
-
-    fn start(&mut self, unit: &Assessed<'_>, was_down: bool) {
-        self.down += u32::from(!unit.down);
-        self.unsettled_were_down += u32::from(was_down);
-    }
-}
-
 /// No more units than this can start now, whatever their order: those that are down already, and as many others as the run
-/// has slots free. With budgets of pools a refusal says nothing of the next unit, so all need their place.
-fn most_starts(input: &Input<'_>, fleet: &Fleet<'_>, candidates: &[Candidate<'_>]) -> usize {
-    if input.strategy.max_unavailable_per_pool.is_some() {
+/// has slots free. With limits of pools, or candidates of several waves, a refusal says nothing of the next unit, so all
+/// need their place.
+fn most_starts(input: &Input<'_>, fleet: &Fleet<'_>, waves: &Waves<'_>, candidates: &[Candidate<'_>]) -> usize {
+    let wave = |candidate: &Candidate<'_>| waves.of_pool[fleet.units[candidate.at].pool];
+    let Some(first) = candidates.first().map(wave) else { return 0 };
+    let limits_pools =
+        input.strategy.max_unavailable_per_pool.is_some() || waves.list[first].rules.max_concurrent_pools.is_some();
+    if limits_pools || candidates.iter().any(|candidate| wave(candidate) != first) {
         return candidates.len();
     }
     let allowed = input.strategy.max_unavailable.allowed(fleet.all.reachable);
     let down = candidates.iter().filter(|candidate| fleet.units[candidate.at].down).count();
-    down + allowed.saturating_sub(fleet.all.down) as usize
+    down + allowed.saturating_sub(waves.down(&fleet.all)) as usize
 }
 
 /// A unit's place in the order (rule 9): the same for every leader, another for each revision, so that it is not always

@@ -1,10 +1,11 @@
-//! Third pass: does anything halt the run, and is its wave done?
+//! Third pass: does anything halt the run?
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::run::Run;
-use super::units::Fleet;
+use super::units::{Fleet, Sums};
+use super::waves::Waves;
 use super::{Input, Revisit};
 
 /// A halt: sticky across restarts and returns of the same revision. The token in `spec.resumeToken` or a new revision ends it.
@@ -46,63 +47,79 @@ impl HaltReason {
     }
 }
 
-/// Halts the run, or sees its wave opened and done.
-pub(super) fn judge(input: &Input<'_>, fleet: &Fleet<'_>, run: &mut Run, revisit: &mut Revisit) {
-    let found = reason(input, fleet, run, revisit);
+/// Halts the run if something is wrong with it.
+pub(super) fn judge(input: &Input<'_>, fleet: &Fleet<'_>, waves: &Waves<'_>, run: &mut Run, revisit: &mut Revisit) {
+    let found = reason(input, fleet, waves, run, revisit);
     if run.halt.is_none()
         && let Some((reason, evidence)) = found
     {
         run.halts += 1;
         run.halt = Some(Halt { reason, token: format!("halt-{}", run.halts), evidence, at: input.now });
     }
-    if input.target.observed && run.halt.is_none() {
-        run.wave.opened.get_or_insert(input.now);
-        if run.wave.succeeded.is_none() && has_succeeded(input, fleet, revisit) {
-            run.wave.succeeded = Some(input.now);
-        }
-    }
 }
 
-/// Fewer units than this give no verdict (rule 3): `minObserved`, or all there are.
-pub(super) fn needed(input: &Input<'_>, fleet: &Fleet<'_>) -> u32 {
-    input.strategy.min_observed.min(fleet.all.eligible)
+/// Fewer units of a wave than this give no verdict (rule 3): `minObserved`, or all there are.
+pub(super) fn needed(input: &Input<'_>, wave: &Sums) -> u32 {
+    input.strategy.min_observed.min(wave.eligible)
 }
 
-/// Every reachable unit is settled, or has a verdict within the allowance (more would have halted).
-fn has_succeeded(input: &Input<'_>, fleet: &Fleet<'_>, revisit: &mut Revisit) -> bool {
-    let all = &fleet.all;
-    let seen = all.settled + all.failed + all.pre_existing;
-    revisit.due(input.view.since + input.timing.reachable_after) && all.undone == 0 && seen >= needed(input, fleet)
-}
-
-fn reason(input: &Input<'_>, fleet: &Fleet<'_>, run: &Run, revisit: &mut Revisit) -> Option<(HaltReason, String)> {
-    let (all, strategy) = (&fleet.all, input.strategy);
+fn reason(
+    input: &Input<'_>,
+    fleet: &Fleet<'_>,
+    waves: &Waves<'_>,
+    run: &Run,
+    revisit: &mut Revisit,
+) -> Option<(HaltReason, String)> {
     let (failed, missing) = (run.failed - run.mark.failed, run.missing - run.mark.missing);
-    let allowed = strategy.max_unavailable.allowed(all.reachable);
-    let small = all.eligible < strategy.min_observed;
-    let tolerated = if small { 0 } else { strategy.max_failures.tolerated(all.updated) };
     if missing > 0 {
         let evidence =
             format!("{missing} deleted pods were not replaced by Kubernetes on Ready nodes (quota or admission?)");
         return Some((HaltReason::ReplacementMissing, evidence));
     }
-    if failed > tolerated && all.updated >= strategy.min_observed.min(allowed) {
+    if failed > 0
+        && let Some(found) = failures(input, &fleet.all, waves, failed).or_else(|| no_slot_left(input, fleet, waves))
+    {
+        return Some(found);
+    }
+    node_loss(input, fleet, run, revisit).map(|evidence| (HaltReason::NodeLoss, evidence))
+}
+
+/// More failed than may: over the run, or at all in a wave that is too small to tolerate any (rule 3).
+fn failures(input: &Input<'_>, all: &Sums, waves: &Waves<'_>, failed: u32) -> Option<(HaltReason, String)> {
+    let strategy = input.strategy;
+    let allowed = strategy.max_unavailable.allowed(all.reachable);
+    let small = all.eligible < strategy.min_observed;
+    let tolerated = if small { 0 } else { strategy.max_failures.tolerated(all.updated) };
+    if failed > tolerated && all.updated >= strategy.min_observed.min(allowed).min(all.eligible) {
         let evidence = format!("{failed} of {} updated units failed, {tolerated} may", all.updated);
         return Some((HaltReason::Failures, evidence));
     }
-    let full = |down: u32, allowed: u32| allowed > 0 && down >= allowed;
-    if failed > 0 && full(all.failed_down, allowed) {
-        let evidence = format!("failed units hold all {allowed} slots of the run");
-        return Some((HaltReason::NoSlotLeft, evidence));
+    let too_small = waves.list[..waves.opened].iter().find(|wave| {
+        let least = wave.sums.eligible.min(wave.allowed(input));
+        wave.is_small(input) && wave.sums.failed > 0 && wave.sums.updated >= least
+    })?;
+    let (name, sums) = (&too_small.rules.name, &too_small.sums);
+    let evidence = format!("{} of the {} units of wave {name:?} failed, none may", sums.failed, sums.eligible);
+    Some((HaltReason::Failures, evidence))
+}
+
+/// Failed units hold every slot of a scope: nothing can go on in it.
+fn no_slot_left(input: &Input<'_>, fleet: &Fleet<'_>, waves: &Waves<'_>) -> Option<(HaltReason, String)> {
+    let strategy = input.strategy;
+    let full = |sums: &Sums, allowed: u32| allowed > 0 && sums.failed_down >= allowed;
+    let found = |scope: String, allowed: u32| {
+        Some((HaltReason::NoSlotLeft, format!("failed units hold all {allowed} slots of {scope}")))
+    };
+    let allowed = strategy.max_unavailable.allowed(fleet.all.reachable);
+    if full(&fleet.all, allowed) {
+        return found("the run".to_owned(), allowed);
     }
-    if let Some(per_pool) = strategy.max_unavailable_per_pool {
-        let stuck = fleet.pools.iter().find(|(_, pool)| full(pool.failed_down, per_pool.allowed(pool.reachable)));
-        if let Some((pool, sums)) = stuck.filter(|_| failed > 0) {
-            let evidence = format!("failed units hold all {} slots of pool {pool}", sums.failed_down);
-            return Some((HaltReason::NoSlotLeft, evidence));
-        }
+    if let Some(wave) = waves.list[..waves.opened].iter().find(|wave| full(&wave.sums, wave.allowed(input))) {
+        return found(format!("wave {:?}", wave.rules.name), wave.allowed(input));
     }
-    node_loss(input, fleet, run, revisit).map(|evidence| (HaltReason::NodeLoss, evidence))
+    let per_pool = strategy.max_unavailable_per_pool?;
+    let (pool, sums) = fleet.pools.iter().find(|(_, pool)| full(pool, per_pool.allowed(pool.reachable)))?;
+    found(format!("pool {pool}"), per_pool.allowed(sums.reachable))
 }
 
 /// Rule 5: the test, small samples, and the backstop.

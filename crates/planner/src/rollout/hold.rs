@@ -4,7 +4,9 @@ use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::facts::Point;
 use crate::fleet::Name;
+use crate::strategy::Scope;
 
 /// Why a unit is not restarted now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +31,69 @@ pub enum Hold {
         unsettled: u32,
         /// As many as may be.
         limit: u32,
+    },
+    /// Its wave comes later.
+    EarlierWave {
+        /// The wave before it.
+        wave: Name,
+    },
+    /// A wave has succeeded and is watched before the run goes on.
+    Soak {
+        /// The wave.
+        wave: Name,
+        /// For so long.
+        until: Timestamp,
+    },
+    /// A wave waits for a human.
+    Approval {
+        /// The wave.
+        wave: Name,
+        /// Where in its life.
+        point: Point,
+    },
+    /// A human said no.
+    Rejected {
+        /// The wave.
+        wave: Name,
+        /// Where in its life.
+        point: Point,
+        /// Who.
+        approver: Name,
+    },
+    /// No window is open.
+    Window {
+        /// When the next one opens, if that is near enough to tell.
+        opens: Option<Timestamp>,
+    },
+    /// Something that goes first is not up to date, or it is not known whether it is.
+    Dependency {
+        /// Its kind.
+        kind: Name,
+        /// Its name.
+        name: Name,
+        /// Where it must be up to date.
+        scope: Scope,
+        /// It is known not to be.
+        is_known: bool,
+    },
+    /// As many pools of the wave are under change as may be.
+    ConcurrentPools {
+        /// So many are.
+        busy: u32,
+        /// So many may be.
+        limit: u32,
+    },
+    /// All reachable units of the wave are done, but too few of them are settled.
+    TooFewSettled {
+        /// So many are.
+        settled: u32,
+        /// So many must be.
+        wanted: u32,
+    },
+    /// The target's strategy is missing or not valid.
+    InvalidStrategy {
+        /// What is wrong.
+        why: String,
     },
     /// Its node is not Ready.
     Offline,
@@ -93,6 +158,8 @@ pub enum Hold {
 pub enum Ending {
     /// By an event or deadline that is sure to come.
     Itself,
+    /// Most likely by itself, but it may take days: it is announced again like the next.
+    InTime,
     /// Only by somebody's doing: it is announced again after [`escalate_after`](crate::strategy::Timing::escalate_after).
     Somebody,
 }
@@ -104,13 +171,22 @@ impl Hold {
         match self {
             Self::Budget { .. }
             | Self::SlowStart { .. }
+            | Self::EarlierWave { .. }
+            | Self::Soak { .. }
+            | Self::ConcurrentPools { .. }
             | Self::Returning { .. }
             | Self::NodeBusy
             | Self::Terminating
             | Self::NoPod
             | Self::Stale { .. }
             | Self::NotObserved => Ending::Itself,
+            Self::Window { opens: Some(_) } | Self::Dependency { .. } => Ending::InTime,
             Self::NoBudget { .. }
+            | Self::Window { opens: None }
+            | Self::Approval { .. }
+            | Self::Rejected { .. }
+            | Self::TooFewSettled { .. }
+            | Self::InvalidStrategy { .. }
             | Self::Offline
             | Self::UnderMaintenance
             | Self::NoCatchUp
@@ -130,6 +206,15 @@ impl Hold {
             Self::Budget { .. } => "Budget",
             Self::NoBudget { .. } => "NoBudget",
             Self::SlowStart { .. } => "SlowStart",
+            Self::EarlierWave { .. } => "EarlierWave",
+            Self::Soak { .. } => "Soak",
+            Self::Approval { .. } => "Approval",
+            Self::Rejected { .. } => "Rejected",
+            Self::Window { .. } => "Window",
+            Self::Dependency { .. } => "Dependency",
+            Self::ConcurrentPools { .. } => "ConcurrentPools",
+            Self::TooFewSettled { .. } => "TooFewSettled",
+            Self::InvalidStrategy { .. } => "InvalidStrategy",
             Self::Offline => "Offline",
             Self::Returning { .. } => "Returning",
             Self::UnderMaintenance => "UnderMaintenance",
@@ -150,6 +235,16 @@ impl Hold {
     }
 }
 
+impl Hold {
+    /// What sets one hold apart from another of its kind: another wave's approval is another hold, with a deadline of its own.
+    pub fn about(&self) -> String {
+        match self {
+            Self::Approval { wave, point } | Self::Rejected { wave, point, .. } => format!("{wave} {}", point.as_str()),
+            _ => String::new(),
+        }
+    }
+}
+
 impl fmt::Display for Hold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -160,6 +255,37 @@ impl fmt::Display for Hold {
             Self::SlowStart { unsettled, limit } => {
                 write!(f, "slow start waits for {unsettled} units under way to settle, {limit} may be")
             }
+            Self::EarlierWave { wave } => write!(f, "it waits for wave {wave:?}"),
+            Self::Soak { wave, until } => {
+                write!(f, "wave {wave:?} has succeeded and is watched until {}", second(*until))
+            }
+            Self::Approval { wave, point: Point::BeforeWave } => write!(f, "wave {wave:?} waits for approval to open"),
+            Self::Approval { wave, point: Point::AfterWave } => {
+                write!(f, "wave {wave:?} has succeeded and waits for approval to go on")
+            }
+            Self::Rejected { wave, point, approver } => {
+                write!(f, "{approver} rejected wave {wave:?} ({}): only a new revision goes on", point.as_str())
+            }
+            Self::Window { opens: Some(at) } => write!(f, "no window is open until {}", second(*at)),
+            Self::Window { opens: None } => f.write_str("no window is open, nor will one be soon"),
+            Self::Dependency { kind, name, scope, is_known } => {
+                let place = match scope {
+                    Scope::SamePool => "in its pool",
+                    Scope::AllPools => "in all pools",
+                };
+                let how = if *is_known { "it waits until" } else { "it is not known whether" };
+                write!(f, "{how} {kind} {name} is up to date {place}")
+            }
+            Self::ConcurrentPools { busy, limit } => {
+                write!(f, "{busy} pools of its wave are under change, {limit} may be")
+            }
+            Self::TooFewSettled { settled, wanted } => {
+                write!(
+                    f,
+                    "{settled} units of the wave are settled, minUpdated asks for {wanted}, and no more are reachable"
+                )
+            }
+            Self::InvalidStrategy { why } => write!(f, "the strategy is not valid: {why}"),
             Self::Offline => f.write_str("its node is not Ready"),
             Self::Returning { at } => write!(f, "its node counts as reachable at {}", second(*at)),
             Self::UnderMaintenance => f.write_str("its node is cordoned"),

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Hold;
+use super::{Facts, Hold};
 use crate::fleet::{Loss, LossHistory, Name, Node, Pod};
 use crate::strategy::{Strategy, Timing};
 
@@ -29,6 +29,8 @@ pub struct Input<'a> {
     pub view: View,
     /// A reason from outside the run to start nothing.
     pub held: Option<Hold>,
+    /// What the strategy asks of the world beyond nodes and pods.
+    pub facts: Facts<'a>,
 }
 
 /// The DaemonSet's newest revision.
@@ -53,6 +55,8 @@ pub struct Control {
     pub desired: DesiredState,
     /// Equal to the halt's token: go on after that halt.
     pub resume_token: String,
+    /// `spec.promotedThrough`: the rest of the soak of waves up to and including this one is skipped.
+    pub promoted_through: String,
 }
 
 /// `spec.desiredState`.

@@ -2,55 +2,32 @@
 //!
 //! They recompute from the input, by other means than the planner, what it was allowed to do.
 
+mod budgets;
+mod waves;
+
 use std::collections::HashSet;
 
-use super::{DesiredState, Input, Outcome, Plan, Track, Unit};
+use super::{DesiredState, Input, Outcome, Plan, Unit};
 use crate::fleet::{Pod, Uid};
 use crate::strategy::SlowStart;
+
+pub use budgets::starts_within_budgets;
+pub use waves::{pools_take_turns, starts_have_their_turn, waves_open_in_order};
 
 /// A rule and how it was broken.
 pub type Broken = String;
 
 /// All of them, in one call; `Err` names the first that is broken.
 pub fn check(input: &Input<'_>, plan: &Plan) -> Result<(), Broken> {
-    starts_within_budget(input, plan)?;
+    starts_within_budgets(input, plan)?;
+    waves_open_in_order(input, plan)?;
+    pools_take_turns(input, plan)?;
+    starts_have_their_turn(input, plan)?;
     slow_start_holds(input, plan)?;
     only_reachable_units_start(input, plan)?;
     units_at_target_are_untouched(input, plan)?;
     nothing_starts_while_stopped(input, plan)?;
     every_unmoved_unit_is_explained(input, plan)
-}
-
-/// Rule 1: healthy units start only while down + starts ≤ allowed over the reachable units; units that were down already
-/// are under way in at most `allowed`.
-pub fn starts_within_budget(input: &Input<'_>, plan: &Plan) -> Result<(), Broken> {
-    let eligible = || input.units.iter().filter(|unit| unit.eligible);
-    let reachable = eligible().filter(|unit| is_reachable(input, unit)).count();
-    let allowed = input.strategy.max_unavailable.allowed(count(reachable)) as usize;
-    let present: HashSet<Uid> = eligible().map(|unit| unit.node.uid).collect();
-    let open = |uid: Uid| plan.run.track(uid).is_some_and(Track::is_under_way);
-    let known_broken = |uid: Uid| plan.run.track(uid).is_some_and(|track| track.outcome == Outcome::PreExisting);
-    let is_down = |unit: &&Unit<'_>| {
-        let available = live(unit).is_some_and(|pod| is_available(input, pod));
-        open(unit.node.uid) || (is_reachable(input, unit) && !available && !known_broken(unit.node.uid))
-    };
-    let down: HashSet<Uid> = eligible().filter(is_down).map(|unit| unit.node.uid).collect();
-    let away = plan.run.open_nodes().filter(|uid| !present.contains(uid)).count();
-    let healthy: Vec<_> = plan.steps.iter().filter(|step| !step.was_down).collect();
-    let adding = healthy.iter().filter(|step| !down.contains(&step.node_uid)).count();
-    let total = down.len() + away + adding;
-    if !healthy.is_empty() && total > allowed {
-        return Err(format!(
-            "budget: {total} down with the starts, {allowed} allowed over {reachable} reachable units"
-        ));
-    }
-    let under_way = plan.run.open_nodes().filter_map(|uid| plan.run.track(uid));
-    let were_down = under_way.filter(|track| track.activation.was_down && !track.activation.inherited).count();
-    let restarted = plan.steps.len() - healthy.len();
-    if restarted > 0 && were_down + restarted > allowed {
-        return Err(format!("budget: {} units that were down are under way, {allowed} allowed", were_down + restarted));
-    }
-    Ok(())
 }
 
 /// Rule 2.

@@ -33,8 +33,10 @@ pub struct Record {
     pub missing: u32,
     /// Units that ever took the revision without us.
     pub uncontrolled: u32,
-    /// The wave's life.
-    pub wave: Wave,
+    /// The waves that have opened, in order.
+    pub waves: Vec<Wave>,
+    /// When all waves were over.
+    pub completed: Option<Timestamp>,
     /// The hold in force and since when.
     pub held: Option<Held>,
 }
@@ -86,14 +88,23 @@ pub struct Mark {
     pub losses: u32,
 }
 
-/// The life of the run's one wave.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The life of a wave that has opened.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Wave {
+    /// Its name.
+    pub name: String,
+    /// The pools it had when it opened, by name: it keeps them. Empty for a wave that has whatever no other chose.
+    pub pools: Vec<String>,
     /// When it opened.
     pub opened: Option<Timestamp>,
-    /// When its success was seen.
+    /// When its success was seen, or it was passed over.
     pub succeeded: Option<Timestamp>,
+    /// When, after that, all of its reachable units were first seen done.
+    pub finished: Option<Timestamp>,
+    /// It was passed over: too few of its units were reachable at its deadline.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub inconclusive: bool,
 }
 
 impl Record {
@@ -118,7 +129,8 @@ impl Record {
             failed: run.failed,
             missing: run.missing,
             uncontrolled: run.uncontrolled,
-            wave: run.wave,
+            waves: run.waves.clone(),
+            completed: run.completed,
             held: run.held.clone(),
         }
     }
@@ -139,7 +151,8 @@ impl Record {
             failed: self.failed,
             missing: self.missing,
             uncontrolled: self.uncontrolled,
-            wave: self.wave,
+            waves: self.waves.clone(),
+            completed: self.completed,
             held: self.held.clone(),
             recorded_at: self.recorded_at,
             fresh: true,

@@ -6,10 +6,10 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::candidates::Choice;
 use super::run::Run;
-use super::units::{Fleet, Stage, Sums};
-use super::{DesiredState, Ending, Hold, Input, Revisit, candidates, halt};
+use super::units::{Assessed, Fleet, Stage, Sums};
+use super::waves::{Standing, Waves};
+use super::{DesiredState, Ending, Hold, Input, News, Restart, Revisit, candidates, halt, rollback};
 use crate::fleet::Name;
 
 /// A run at one moment, explained.
@@ -21,6 +21,10 @@ pub struct Report {
     pub sentence: String,
     /// Units of the run by state.
     pub counts: Counts,
+    /// Each wave, in order.
+    pub waves: Vec<WaveReport>,
+    /// The wave that is open; the last one when all are over.
+    pub wave: Name,
     /// Each pool, by name.
     pub pools: Vec<PoolReport>,
     /// Why the run as a whole does not go on.
@@ -38,6 +42,10 @@ pub enum RunPhase {
     Pending,
     /// Units are moving, or will as soon as budgets allow.
     Progressing,
+    /// A wave is done and is watched before the run goes on.
+    Soaking,
+    /// A wave waits for a human.
+    AwaitingApproval,
     /// Something outside the run must change before it goes on.
     Held,
     /// Paused by its user.
@@ -79,11 +87,37 @@ pub struct Counts {
     pub lost: u32,
 }
 
+/// One wave of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaveReport {
+    /// Its name.
+    pub name: Name,
+    /// How far it is.
+    pub state: WaveState,
+    /// Its pools that have units.
+    pub pools: u32,
+    /// Its units.
+    pub counts: Counts,
+}
+
+/// How far a wave is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaveState {
+    /// Not opened yet.
+    Waiting,
+    /// Its units may be moved.
+    Open,
+    /// Enough of its units are settled.
+    Succeeded,
+}
+
 /// One pool of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolReport {
     /// Its name; empty for nodes without one.
     pub pool: Name,
+    /// The wave that it belongs to.
+    pub wave: Name,
     /// Its units.
     pub counts: Counts,
     /// Why units of it are not moved: kind of hold, how many, and the first one's sentence.
@@ -92,40 +126,44 @@ pub struct PoolReport {
     pub needs_attention: bool,
 }
 
-/// A change worth an event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum News {
-    /// The run halted; the report's sentence says why.
-    Halted(String),
-    /// A user let it go on.
-    Resumed(String),
-    /// All reachable units are done.
-    Completed(String),
-    /// A hold stands for longer than `escalate_after`.
-    StillHeld(String),
-}
-
 /// The run-level hold that is in force, for its deadline (rule 13).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Held {
     /// [`Hold::kind`].
     pub kind: String,
+    /// [`Hold::about`].
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub about: String,
     /// Since when.
     pub since: Timestamp,
     /// Its escalation was announced.
     pub escalated: bool,
 }
 
+/// What there is to explain.
+pub(super) struct Scene<'s, 'a> {
+    pub(super) input: &'s Input<'a>,
+    pub(super) fleet: &'s Fleet<'a>,
+    pub(super) waves: &'s Waves<'a>,
+    pub(super) steps: &'s [Restart],
+    /// Units that are down, and count against the run, once these have started.
+    pub(super) down: u32,
+    /// What all that could start waits for.
+    pub(super) waits: Option<Hold>,
+    /// Where the target goes back to.
+    pub(super) rollback: Option<&'s Name>,
+}
+
 /// Explains the plan.
 pub(super) fn compose(
-    input: &Input<'_>,
-    fleet: &Fleet<'_>,
+    scene: &Scene<'_, '_>,
     run: &mut Run,
-    choice: &mut Choice,
+    holds: Vec<(usize, Hold)>,
     revisit: &mut Revisit,
 ) -> Report {
-    let hold = run_hold(input, fleet, run, choice, revisit);
+    let Scene { input, fleet, waves, .. } = *scene;
+    let hold = run_hold(scene, run, &holds, revisit);
     let counts = Counts {
         failed: run.failed,
         uncontrolled: run.uncontrolled,
@@ -133,15 +171,25 @@ pub(super) fn compose(
         ..Counts::of(&fleet.all)
     };
     let phase = phase(input, run, hold.as_ref());
-    let pools = pools(fleet, &choice.holds);
-    let units = std::mem::take(&mut choice.holds)
-        .into_iter()
-        .map(|(at, hold)| (fleet.units[at].unit.node.name.clone(), hold))
-        .collect();
-    let sentence = sentence(input, run, phase, &counts, hold.as_ref(), fleet, choice.down);
-    let mut report = Report { phase, sentence, counts, pools, hold, units, news: Vec::new() };
+    let pools = pools(fleet, waves, &holds);
+    let units = holds.into_iter().map(|(at, hold)| (fleet.units[at].unit.node.name.clone(), hold)).collect();
+    let sentence = sentence(scene, run, phase, &counts, hold.as_ref());
+    let wave = waves.current().rules.name.clone();
+    let waves = waves.list.iter().enumerate().map(|(at, wave)| WaveReport::of(wave, at < waves.opened)).collect();
+    let mut report = Report { phase, sentence, counts, waves, wave, pools, hold, units, news: Vec::new() };
     escalate(input, run, &mut report, revisit);
     report
+}
+
+impl WaveReport {
+    fn of(wave: &Standing<'_>, is_open: bool) -> Self {
+        let state = match (is_open, wave.succeeded) {
+            (_, true) => WaveState::Succeeded,
+            (true, false) => WaveState::Open,
+            (false, false) => WaveState::Waiting,
+        };
+        Self { name: wave.rules.name.clone(), state, pools: wave.pools, counts: Counts::of(&wave.sums) }
+    }
 }
 
 impl Counts {
@@ -162,58 +210,68 @@ impl Counts {
 }
 
 /// The reason for which the run as a whole does not go on, if there is one.
-fn run_hold(input: &Input<'_>, fleet: &Fleet<'_>, run: &Run, choice: &Choice, revisit: &mut Revisit) -> Option<Hold> {
+fn run_hold(scene: &Scene<'_, '_>, run: &Run, holds: &[(usize, Hold)], revisit: &mut Revisit) -> Option<Hold> {
+    let Scene { input, fleet, waves, steps, .. } = *scene;
     if let Some(stop) = candidates::stop(input, run) {
         return Some(stop);
     }
-    if let Some(hold) = choice.holds.iter().map(|(_, hold)| hold).find(|hold| matches!(hold, Hold::NoBudget { .. })) {
+    if let Some(gate) = &waves.gate {
+        return Some(gate.clone());
+    }
+    if let Some(hold) = holds.iter().map(|(_, hold)| hold).find(|hold| matches!(hold, Hold::NoBudget { .. })) {
         return Some(hold.clone());
     }
-    let (reachable, needed) = (fleet.all.reachable, halt::needed(input, fleet));
-    let open = run.wave.succeeded.is_none() && choice.steps.is_empty() && reachable < needed;
-    let deadline = run.wave.opened.map(|opened| opened + input.strategy.progress_deadline);
-    (open && deadline.is_some_and(|at| revisit.due(at))).then_some(Hold::Inconclusive { reachable, needed })
+    let wave = waves.current();
+    if wave.succeeded || !steps.is_empty() {
+        return None;
+    }
+    let (reachable, needed) = (wave.sums.reachable, halt::needed(input, &wave.sums));
+    if reachable < needed {
+        let opened = run.waves.last().and_then(|wave| wave.opened);
+        let deadline = opened.map(|opened| opened + input.strategy.progress_deadline);
+        return deadline.is_some_and(|at| revisit.due(at)).then_some(Hold::Inconclusive { reachable, needed });
+    }
+    let wanted = wave.wanted().filter(|wanted| wave.sums.settled < *wanted);
+    let too_few = wanted.filter(|_| wave.sums.undone == 0 && fleet.all.unsettled == 0);
+    let too_few = too_few.map(|wanted| Hold::TooFewSettled { settled: wave.sums.settled, wanted });
+    too_few.or_else(|| scene.waits.clone())
 }
 
 fn phase(input: &Input<'_>, run: &Run, hold: Option<&Hold>) -> RunPhase {
     if run.halt.is_some() {
         return RunPhase::Halted;
     }
+    let completed = run.completed.is_some();
     match (input.control.desired, hold) {
         (DesiredState::Aborted, _) => RunPhase::Aborted,
         (DesiredState::Paused, _) => RunPhase::Paused,
-        (DesiredState::Running, Some(Hold::NotObserved)) if run.wave.opened.is_none() => RunPhase::Pending,
+        (DesiredState::Running, Some(Hold::NotObserved)) if run.waves.is_empty() => RunPhase::Pending,
+        (DesiredState::Running, Some(Hold::Soak { .. })) => RunPhase::Soaking,
+        (DesiredState::Running, Some(Hold::Approval { .. })) => RunPhase::AwaitingApproval,
         // A Completed run stays so: what holds now concerns returners only, and passes by itself.
-        (DesiredState::Running, Some(hold)) if run.wave.succeeded.is_none() || hold.ending() == Ending::Somebody => {
-            RunPhase::Held
-        }
-        (DesiredState::Running, _) if run.wave.succeeded.is_some() => RunPhase::Completed,
+        (DesiredState::Running, Some(hold)) if !completed || hold.ending() == Ending::Somebody => RunPhase::Held,
+        (DesiredState::Running, _) if completed => RunPhase::Completed,
         (DesiredState::Running, _) => RunPhase::Progressing,
     }
 }
 
-fn sentence(
-    input: &Input<'_>,
-    run: &Run,
-    phase: RunPhase,
-    counts: &Counts,
-    hold: Option<&Hold>,
-    fleet: &Fleet<'_>,
-    down: u32,
-) -> String {
+fn sentence(scene: &Scene<'_, '_>, run: &Run, phase: RunPhase, counts: &Counts, hold: Option<&Hold>) -> String {
+    let Scene { input, waves, down, .. } = *scene;
     let Counts { desired, updated, settled, offline, reachable, .. } = *counts;
-    let progress = format!("{updated} of {desired} units updated, {settled} settled, {offline} offline");
+    let mut progress = format!("{updated} of {desired} units updated, {settled} settled, {offline} offline");
+    if !input.strategy.waves.named().is_empty() && run.completed.is_none() {
+        let (name, nth, all) = (&waves.current().rules.name, waves.opened.max(1), waves.list.len());
+        progress = format!("wave {name:?} ({nth} of {all}): {progress}");
+    }
     match (phase, &run.halt, hold) {
-        (_, Some(halt), _) => format!(
-            "halted: {}; {progress}; fix and change the template, or set spec.resumeToken to {:?} to go on",
-            halt.evidence, halt.token
-        ),
+        (_, Some(halt), _) => format!("halted: {}; {progress}; {}", halt.evidence, way_out(scene, halt)),
         (RunPhase::Completed, None, _) if updated == desired => {
             format!("all {desired} units run {}", input.target.revision)
         }
         (RunPhase::Completed, None, _) => {
             let revision = &input.target.revision;
-            let back = fleet.units.iter().filter(|unit| unit.reachable && unit.stage != Stage::AtTarget).count();
+            let is_back = |unit: &&Assessed<'_>| unit.reachable && unit.stage != Stage::AtTarget;
+            let back = scene.fleet.units.iter().filter(is_back).count();
             match (back, (desired - updated) as usize - back) {
                 (0, away) => {
                     format!("all reachable units run {revision}; {away} others are caught up when they return")
@@ -231,33 +289,47 @@ fn sentence(
     }
 }
 
+/// What ends a halt.
+fn way_out(scene: &Scene<'_, '_>, halt: &halt::Halt) -> String {
+    let by_hand = format!("fix and change the template, or set spec.resumeToken to {:?} to go on", halt.token);
+    match scene.rollback {
+        Some(revision) => format!("the target goes back to revision {revision}, the last completed"),
+        None if rollback::may(scene.input, halt.reason) && scene.input.facts.last_completed.is_none() => {
+            format!("there is no completed revision to go back to: {by_hand}")
+        }
+        None => by_hand,
+    }
+}
+
 /// A pool's holds by kind: how many, and the first.
 type Holds<'a> = BTreeMap<&'static str, (u32, &'a Hold)>;
 
-fn pools(fleet: &Fleet<'_>, holds: &[(usize, Hold)]) -> Vec<PoolReport> {
+fn pools(fleet: &Fleet<'_>, waves: &Waves<'_>, holds: &[(usize, Hold)]) -> Vec<PoolReport> {
     let mut by_pool: Vec<Holds<'_>> = vec![BTreeMap::new(); fleet.pools.len()];
     for (at, hold) in holds {
         by_pool[fleet.units[*at].pool].entry(hold.kind()).or_insert((0, hold)).0 += 1;
     }
-    let report = |((pool, sums), holds): (&(Name, Sums), Holds<'_>)| PoolReport {
+    let report = |((at, (pool, sums)), holds): ((usize, &(Name, Sums)), Holds<'_>)| PoolReport {
         pool: pool.clone(),
+        wave: waves.list[waves.of_pool[at]].rules.name.clone(),
         counts: Counts::of(sums),
         needs_attention: holds.values().any(|(_, hold)| hold.ending() == Ending::Somebody),
         holds: holds.into_iter().map(|(kind, (count, hold))| (kind, count, hold.to_string())).collect(),
     };
-    let mut pools: Vec<_> = fleet.pools.iter().zip(by_pool).map(report).collect();
+    let mut pools: Vec<_> = fleet.pools.iter().enumerate().zip(by_pool).map(report).collect();
     pools.sort_by(|a, b| a.pool.cmp(&b.pool));
     pools
 }
 
-/// Rule 13: a hold that only somebody can end is announced once it stands for long.
+/// Rule 13: a hold that does not end soon by itself is announced once it stands for long.
 fn escalate(input: &Input<'_>, run: &mut Run, report: &mut Report, revisit: &mut Revisit) {
-    let Some(hold) = report.hold.as_ref().filter(|hold| hold.ending() == Ending::Somebody) else {
+    let Some(hold) = report.hold.as_ref().filter(|hold| hold.ending() != Ending::Itself) else {
         run.held = None;
         return;
     };
-    if run.held.as_ref().is_none_or(|held| held.kind != hold.kind()) {
-        run.held = Some(Held { kind: hold.kind().to_owned(), since: input.now, escalated: false });
+    if run.held.as_ref().is_none_or(|held| held.kind != hold.kind() || held.about != hold.about()) {
+        let (kind, about) = (hold.kind().to_owned(), hold.about());
+        run.held = Some(Held { kind, about, since: input.now, escalated: false });
     }
     let Some(held) = &mut run.held else { return };
     if !held.escalated && revisit.due(held.since + input.timing.escalate_after) {

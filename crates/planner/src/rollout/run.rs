@@ -26,8 +26,10 @@ pub struct Run {
     pub(super) missing: u32,
     /// Units that ever took the revision without us.
     pub(super) uncontrolled: u32,
-    /// The wave's life.
-    pub(super) wave: Wave,
+    /// The waves that have opened, in order.
+    pub(super) waves: Vec<Wave>,
+    /// When all waves were over.
+    pub(super) completed: Option<Timestamp>,
     /// Since when the hold that is shown is in force.
     pub(super) held: Option<Held>,
     /// Up to when the record that the memory was restored from is complete. `None`: there was none.
@@ -152,9 +154,19 @@ impl Run {
         self.halt.as_ref()
     }
 
-    /// When every reachable unit was first seen done.
+    /// When every reachable unit was first seen done, and every wave was over.
     pub const fn completed_at(&self) -> Option<Timestamp> {
-        self.wave.succeeded
+        self.completed
+    }
+
+    /// The waves that have opened, in order.
+    pub fn waves(&self) -> &[Wave] {
+        &self.waves
+    }
+
+    /// A wave that has opened.
+    pub(super) fn wave(&self, name: &str) -> Option<&Wave> {
+        self.waves.iter().find(|wave| wave.name == name)
     }
 
     /// Ends a halt whose token the user gave back: evidence starts anew, failures and losses count from here.

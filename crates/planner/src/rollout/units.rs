@@ -61,6 +61,30 @@ pub(super) struct Sums {
     pub(super) failed_down: u32,
     /// Reachable units that are not done.
     pub(super) undone: u32,
+    /// Units with a restart under way, for whatever revision, also those whose node is gone.
+    pub(super) under_way: u32,
+    /// Units that are down without a restart of ours.
+    pub(super) idle_down: u32,
+}
+
+impl Sums {
+    /// Adds the sums over other units.
+    pub(super) const fn add(&mut self, other: &Self) {
+        self.eligible += other.eligible;
+        self.reachable += other.reachable;
+        self.down += other.down;
+        self.updated += other.updated;
+        self.settled += other.settled;
+        self.offline += other.offline;
+        self.failed += other.failed;
+        self.pre_existing += other.pre_existing;
+        self.unsettled += other.unsettled;
+        self.unsettled_were_down += other.unsettled_were_down;
+        self.failed_down += other.failed_down;
+        self.undone += other.undone;
+        self.under_way += other.under_way;
+        self.idle_down += other.idle_down;
+    }
 }
 
 /// All units of the target, assessed.
@@ -136,6 +160,7 @@ fn follow_missing(eyes: &mut Eyes<'_, '_>, run: &mut Run, fleet: &mut Fleet<'_>)
         let at = fleet.pool(&track.pool);
         for sums in [&mut fleet.pools[at].1, &mut fleet.all] {
             sums.down += 1;
+            sums.under_way += 1;
             sums.unsettled += u32::from(!track.activation.inherited);
             sums.unsettled_were_down += u32::from(!track.activation.inherited && track.activation.was_down);
         }
@@ -336,6 +361,8 @@ impl Fleet<'_> {
             sums.unsettled_were_down += u32::from(unsettled && was_down);
             sums.failed_down += u32::from(unit.down && unit.outcome == Some(Outcome::Failed));
             sums.undone += u32::from(unit.reachable && !done);
+            sums.under_way += u32::from(unit.under_way);
+            sums.idle_down += u32::from(unit.down && !unit.under_way);
         }
     }
 }

@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use planner::fleet::{Link, Loss, LossHistory, Name, Node, Phase, Pod, Readiness, Uid};
-use planner::rollout::{Control, Input, LossSeen, News, Plan, Run, RunPhase, Target, Unit, View, plan};
-use planner::strategy::{Strategy, Timing};
+use planner::rollout::{
+    Control, Decided, Facts, Input, LossSeen, News, Plan, Progress, Run, RunPhase, Target, Unit, View, plan,
+};
+use planner::strategy::{PoolLabels, Strategy, Timing};
 
 /// SplitMix64: small, and good enough to draw delays.
 pub struct Rng(pub u64);
@@ -68,6 +70,12 @@ pub struct World {
     pub news: Vec<News>,
     /// Seconds from an outage to its report, and from deletion to readiness.
     pub report_after: i64,
+    /// What the strategy asks of the world beyond nodes and pods.
+    pub labels: Vec<PoolLabels>,
+    pub approvals: Vec<Decided>,
+    pub dependencies: Vec<Progress>,
+    pub is_rollback: bool,
+    pub last_completed: Option<Name>,
 }
 
 impl World {
@@ -116,6 +124,11 @@ impl World {
             restarted: 0,
             news: Vec::new(),
             report_after: 45,
+            labels: Vec::new(),
+            approvals: Vec::new(),
+            dependencies: Vec::new(),
+            is_rollback: false,
+            last_completed: None,
         };
         world.plan();
         world
@@ -267,6 +280,13 @@ impl World {
             history: &self.history,
             view: View { since: self.start - SignedDuration::from_hours(1), heard: self.now },
             held: None,
+            facts: Facts {
+                pools: &self.labels,
+                approvals: &self.approvals,
+                dependencies: &self.dependencies,
+                is_rollback: self.is_rollback,
+                last_completed: self.last_completed.as_ref(),
+            },
         };
         let mut plan = plan(&input, std::mem::take(&mut self.run));
         for step in &plan.steps {

@@ -105,7 +105,13 @@ impl World {
             let halt = self.run(set).and_then(Run::halt).map(|halt| halt.reason);
             match news {
                 News::Halted(_) => self.summary.halts.extend(halt),
-                News::Resumed(_) | News::StillHeld(_) | News::Completed(_) => {}
+                News::Resumed(_)
+                | News::StillHeld(_)
+                | News::Completed(_)
+                | News::WaveOpened(_)
+                | News::WaveSucceeded(_)
+                | News::AwaitingApproval(_)
+                | News::RollingBack(_) => {}
             }
         }
         if plan.report.phase == RunPhase::Completed {

@@ -32,6 +32,14 @@ fn full() -> Record {
         pool_exposed: true,
         pool_weights: [1.0, 2.0],
     };
+    let wave = Wave {
+        name: "w".to_owned(),
+        pools: vec!["p".to_owned()],
+        opened: Some(at),
+        succeeded: Some(at),
+        finished: Some(at),
+        inconclusive: true,
+    };
     let mut evidence = Evidence::default();
     evidence.away.push(Away { node: "n".to_owned(), node_uid: uid, at });
     evidence.windows.push(window);
@@ -45,8 +53,9 @@ fn full() -> Record {
         failed: 1,
         missing: 1,
         uncontrolled: 1,
-        wave: Wave { opened: Some(at), succeeded: Some(at) },
-        held: Some(Held { kind: "k".to_owned(), since: at, escalated: true }),
+        waves: vec![wave],
+        completed: Some(at),
+        held: Some(Held { kind: "k".to_owned(), about: "w".to_owned(), since: at, escalated: true }),
     }
 }
 
