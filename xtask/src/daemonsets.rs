@@ -206,19 +206,20 @@ impl Daemon {
         let image = image(&self.name, tag);
         let deadline = Instant::now() + patience;
         loop {
-            let mut pods = self.pods_by_node().await?;
-            let all = pods.len();
-            pods.retain(|_, pod| {
-                pod.metadata.deletion_timestamp.is_none() && is_ready(pod) && image_of(pod) == Some(image.as_str())
-            });
+            let (pods, late): (BTreeMap<_, _>, BTreeMap<_, _>) =
+                self.pods_by_node().await?.into_iter().partition(|(_, pod)| {
+                    pod.metadata.deletion_timestamp.is_none() && is_ready(pod) && image_of(pod) == Some(image.as_str())
+                });
             if pods.len() >= count {
                 return Ok(pods);
             }
             if Instant::now() > deadline {
                 bail!(
-                    "after {patience:?} {} of {count} pods of {} run {tag} and are Ready; {all} exist",
+                    "after {patience:?} {} of {count} pods of {} run {tag} and are Ready; {} others exist, such as {}",
                     pods.len(),
-                    self.name
+                    self.name,
+                    late.len(),
+                    json!(late.first_key_value())
                 );
             }
             tokio::time::sleep(LOOK_EVERY).await;

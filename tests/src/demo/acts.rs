@@ -110,7 +110,7 @@ impl Acts {
             screen,
             "good release",
             Kind::Release,
-            async |stage| stage.daemon.release("v2").await,
+            async |stage| stage.daemon.release_with("v2", &[(READY_AFTER, Some(&stage::ready_after()))]).await,
             done,
             Duration::ZERO,
         )
@@ -159,7 +159,7 @@ impl Acts {
         );
         self.stage.nodes.online(&killed).await?;
         self.stage.nodes.await_ready(&killed, true, NODES_WITHIN).await?;
-        let ready_after = format!("{}s", stage::READY_TIME.as_secs());
+        let ready_after = stage::ready_after();
         let template = [(KILLS_NODE, None), (READY_AFTER, Some(ready_after.as_str()))];
         let begin = async |stage: &Stage| stage.daemon.release_with("v4", &template).await;
         let done = |scene: &Scene| completed(scene, 4) && everywhere(scene);
