@@ -20,8 +20,8 @@ pub(super) struct Activation {
     pub end: End,
     /// The newest revision when it began.
     pub revision: String,
-    /// It was down before.
-    pub was_down: bool,
+    /// It was available before: judged in favour of whoever started it, as what was believed may have been either.
+    pub was_available: Fact,
     /// We did it.
     pub controlled: bool,
 }
@@ -69,15 +69,14 @@ impl Activation {
 
     /// The unit was down before and is after: it is down no more by this.
     pub(super) fn is_pre_existing(&self, at: Timestamp) -> bool {
-        self.was_down && self.end == End::Failed && self.ended <= at
+        self.was_available != Fact::Yes && self.end == End::Failed && self.ended <= at
     }
 }
 
 fn controlled(units: &Units<'_>, deletion: &Deletion<'_>) -> Activation {
     let moment = Moment { at: deletion.at, lag: units.rules.lag };
     let node = &deletion.pod.pod.node;
-    let was_down = units.is_available(node, moment) == Fact::No;
-    begin(units, node, (deletion.at, deletion.at), was_down, true)
+    begin(units, node, (deletion.at, deletion.at), units.is_available(node, moment), true)
 }
 
 /// The activation by which a pod took the newest template without the updater; `None` when the updater's deletion made room
@@ -98,7 +97,7 @@ fn by_itself(units: &Units<'_>, pod: &PodLine, deletions: &[Deletion<'_>]) -> Op
         !units.history.pods_on(units.uid, node).any(|other| other.pod.uid != pod.pod.uid && between(other))
     };
     let by_us = made_room.is_some_and(is_first_after);
-    (!by_us).then(|| begin(units, node, (born.earliest, known), false, false))
+    (!by_us).then(|| begin(units, node, (born.earliest, known), Fact::Yes, false))
 }
 
 /// The activation of a unit `from` when its time runs, which is judged as one from `at`.
@@ -106,7 +105,7 @@ fn begin(
     units: &Units<'_>,
     node: &str,
     (from, at): (Timestamp, Timestamp),
-    was_down: bool,
+    was_available: Fact,
     controlled: bool,
 ) -> Activation {
     let newest = units.newest(Moment { at, lag: SignedDuration::ZERO }).last();
@@ -117,7 +116,7 @@ fn begin(
         ended,
         end,
         revision: newest.map(|revision| revision.hash.clone()).unwrap_or_default(),
-        was_down,
+        was_available,
         controlled,
     }
 }

@@ -40,7 +40,8 @@ pub(super) fn count(units: &Units<'_>, begun: &[Activation], moment: Moment) -> 
             down.insert(node.to_owned());
         }
     }
-    let revived = open().filter(|a| a.controlled && a.was_down && newest.contains(&a.revision.as_str()));
+    let revived =
+        open().filter(|a| a.controlled && !a.was_available.is_possible() && newest.contains(&a.revision.as_str()));
     let revived = revived.map(|activation| activation.node.clone()).collect();
     let budget = units.budget(moment);
     Count {
@@ -78,11 +79,11 @@ pub(super) fn judge(units: &Units<'_>, all: &[Activation], at: usize) -> Option<
 
 /// A healthy unit's start against its budget, judged without any lag.
 pub(super) fn tight(units: &Units<'_>, all: &[Activation], at: usize) -> Option<Tight> {
-    let Activation { node, at: time, was_down, .. } = &all[at];
+    let Activation { node, at: time, was_available, .. } = &all[at];
     let moment = Moment { at: *time, lag: jiff::SignedDuration::ZERO };
     let count = count(units, &all[..at], moment);
     let others = len(count.down.iter().filter(|other| *other != node).count());
-    (!was_down).then_some(Tight { at: *time, down: others + 1, allowed: count.allowed })
+    was_available.is_possible().then_some(Tight { at: *time, down: others + 1, allowed: count.allowed })
 }
 
 fn len(len: usize) -> u32 {

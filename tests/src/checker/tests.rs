@@ -97,9 +97,9 @@ fn a_unit_that_is_down_adds_nothing_but_not_without_bound() {
 
 #[test]
 fn a_unit_that_was_broken_before_leaves_down_when_it_is_broken_after() {
-    let next_at = |at| {
+    let next_at = |broken_at, at| {
         let mut story = Story::released(10, "10%");
-        story.set_ready(-500, "agent", "n1", false);
+        story.set_ready(broken_at, "agent", "n1", false);
         story.delete_only(500, "agent", "n1", Fence::Uid);
         story.add_pod(520, "agent", "n1");
         story.change_pod(600, "agent", "n1", |pod| pod["status"]["containerStatuses"] = crash());
@@ -107,8 +107,9 @@ fn a_unit_that_was_broken_before_leaves_down_when_it_is_broken_after() {
         broken(&story.verdict())
     };
     // In trouble for failed_after, 3 s.
-    assert_eq!(next_at(3_500), [Rule::Budget]);
-    assert_eq!(next_at(3_650), []);
+    assert_eq!(next_at(-500, 3_500), [Rule::Budget]);
+    assert_eq!(next_at(-500, 3_650), []);
+    assert_eq!(next_at(370, 3_650), [], "so lately that who started it may have known or not");
 }
 
 #[test]
