@@ -10,16 +10,20 @@
 mod activations;
 mod audit;
 mod budget;
+mod gates;
 mod history;
 mod judge;
 mod leaders;
 mod note;
 mod observer;
+mod places;
 mod rules;
 mod start;
 mod timeline;
 mod units;
 mod verdict;
+mod waves;
+mod windows;
 
 pub use audit::{AuditLog, Call};
 pub use judge::{Ending, Evidence, judge};

@@ -5,7 +5,7 @@
 //! - [`play`]: one act on the stage, looked at until it is done; [`acts`] are the four of the demo
 //! - [`openyurt`]: what OpenYurt's rule does to the same fleet
 //! - [`results`] and [`facts`]: what the checker observed, and what had to hold
-//! - [`screen`], [`paint`]: the terminal
+//! - [`screen`], [`picture`]: the terminal, and what is kept of it
 //! - [`dev`]: the same stage, left to the user
 
 mod acts;
@@ -13,7 +13,7 @@ pub mod dev;
 mod facts;
 mod fleet;
 mod openyurt;
-mod paint;
+mod picture;
 mod play;
 mod results;
 mod run;
@@ -21,15 +21,18 @@ mod screen;
 mod stage;
 mod text;
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 
 use self::acts::Acts;
+use self::picture::Pictures;
 use self::screen::Screen;
 
-/// Shows all acts. Whether every expected fact held.
-pub async fn show(plain: bool) -> Result<bool> {
+/// Shows all acts, and keeps pictures of it in a folder, if any. Whether every expected fact held.
+pub async fn show(plain: bool, pictures: Option<PathBuf>) -> Result<bool> {
     let mut screen = Screen::new(plain);
-    let mut acts = Acts::prepare(&mut screen).await?;
+    let mut acts = Acts::prepare(&mut screen, Pictures::new(pictures)).await?;
     acts.play(&mut screen).await?;
     let held = acts.conclude(&mut screen).await?;
     Ok(held)

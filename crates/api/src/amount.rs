@@ -115,6 +115,8 @@ impl JsonSchema for IntOrPercent {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "x-kubernetes-int-or-string": true,
+            // A bound for the price of the rule; longer than any amount, so that the rule gets to say what is allowed.
+            "maxLength": 16,
             "x-kubernetes-validations": [{
                 "rule": "type(self) == int ? self >= 0 && self <= 2147483647 : self.matches('^(100|[1-9]?[0-9])%$')",
                 "message": format!("must be {ALLOWED}, such as 5 or 10%"),

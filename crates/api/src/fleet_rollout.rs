@@ -6,10 +6,10 @@ pub mod strategy;
 
 use kube::CustomResource;
 use planner::rollout;
-use schemars::transform::Transform;
-use schemars::{JsonSchema, Schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+
+use crate::fixed::Fixed;
 
 pub use status::{Attention, FleetRolloutStatus, HaltStatus, MAX_ATTENTION, Phase, UnitCounts, WaveState, WaveStatus};
 pub use strategy::Strategy;
@@ -28,8 +28,8 @@ pub use strategy::Strategy;
     status = "FleetRolloutStatus",
     derive = "PartialEq",
     doc = "A FleetRollout is one run that brings one target (a DaemonSet) to one revision, node by node. Drover makes it, \
-           one per revision, and tells its progress in the status. Users pause, resume and abort it through spec.desiredState \
-           and spec.resumeToken; everything else in the spec is fixed.",
+           one per revision, and tells its progress in the status. Users pause, resume, promote and abort it through \
+           spec.desiredState, spec.promotedThrough and spec.resumeToken; everything else in the spec is fixed.",
     selectable = ".spec.targetRef.name",
     printcolumn(
         name = "Target",
@@ -91,16 +91,51 @@ pub use strategy::Strategy;
     )
 )]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = [
+    {
+        "rule": "!has(oldSelf.strategy) || (has(self.strategy) && self.strategy == oldSelf.strategy)",
+        "message": "cannot be changed: it is a snapshot; change the target's RolloutStrategy for its next run",
+        "fieldPath": ".strategy",
+    },
+    {
+        "rule": "!has(oldSelf.strategy) || (has(self.strategyName) == has(oldSelf.strategyName) && \
+                 (!has(self.strategyName) || self.strategyName == oldSelf.strategyName))",
+        "message": "cannot be changed once strategy is set: it says where strategy was taken from",
+        "fieldPath": ".strategyName",
+    },
+    {
+        "rule": "has(self.rollbackOf) == has(oldSelf.rollbackOf) && \
+                 (!has(self.rollbackOf) || self.rollbackOf == oldSelf.rollbackOf)",
+        "message": "cannot be changed: it says why the run was made",
+        "fieldPath": ".rollbackOf",
+    },
+]))]
 pub struct FleetRolloutSpec {
     /// The object that is upgraded. Cannot be changed.
-    #[schemars(transform = Fixed("a FleetRollout is the run of one target"))]
+    #[schemars(transform = Fixed("a FleetRollout is the run of one target"), extend("x-kubernetes-map-type" = "atomic"))]
     pub target_ref: TargetRef,
     /// The revision that the target is brought to. Cannot be changed.
-    #[schemars(transform = Fixed("a FleetRollout is the run of one revision; change the target's template for another"))]
+    #[schemars(
+        transform = Fixed("a FleetRollout is the run of one revision; change the target's template for another"),
+        extend("x-kubernetes-map-type" = "atomic")
+    )]
     pub revision: Revision,
-    /// How the run goes: a snapshot taken when it began. Cannot be changed.
-    #[schemars(transform = Fixed("it is a snapshot; change the target's strategy for its next run"))]
-    pub strategy: Strategy,
+    /// How the run goes: a snapshot of the target's RolloutStrategy, or what holds for a target that names none. It is absent
+    /// while the RolloutStrategy that the target names is missing or not valid; until then nothing starts. Once there it
+    /// cannot be changed: an edit of the RolloutStrategy is for the next run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
+    pub strategy: Option<Strategy>,
+    /// The RolloutStrategy that strategy was taken from, or is to be taken from. Absent for a target that names none; its
+    /// budget is then the annotation apps.openyurt.io/max-unavailable. Cannot be changed once strategy is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub strategy_name: Option<String>,
+    /// The run returns the target to its last completed revision because this one failed: it skips soak and windows, and is
+    /// never rolled back itself. Cannot be changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
+    pub rollback_of: Option<Revision>,
     /// What the run is to do: `Running` goes on; `Paused` starts nothing until it is `Running` again; `Aborted` starts nothing
     /// any more. What is under way is watched to its end in all three. Default: `Running`.
     #[serde(default)]
@@ -157,17 +192,6 @@ pub enum DesiredState {
     Paused,
     /// Start nothing any more.
     Aborted,
-}
-
-/// Makes a part of the spec fixed: it is replaced as a whole and refused to change, for the reason given.
-struct Fixed(&'static str);
-
-impl Transform for Fixed {
-    fn transform(&mut self, schema: &mut Schema) {
-        let message = format!("cannot be changed: {}", self.0);
-        schema.insert("x-kubernetes-map-type".to_owned(), json!("atomic"));
-        schema.insert("x-kubernetes-validations".to_owned(), json!([{"rule": "self == oldSelf", "message": message}]));
-    }
 }
 
 impl FleetRolloutSpec {

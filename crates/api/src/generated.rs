@@ -32,10 +32,13 @@ pub enum GenerateError {
 /// All of them: paths relative to the repository's root, and contents.
 pub fn files() -> Result<Vec<(&'static str, String)>, GenerateError> {
     Ok(vec![
+        file("deploy/crds/approvalrequests.drover.dev.yaml", crd::approval_requests)?,
         file("deploy/crds/fleetrollouts.drover.dev.yaml", crd::fleet_rollouts)?,
         file("deploy/crds/nodepools.apps.openyurt.io.yaml", crd::node_pools)?,
+        file("deploy/crds/rolloutstrategies.drover.dev.yaml", crd::rollout_strategies)?,
+        file("deploy/daemon-updater/policies.yaml", policies::rollouts)?,
         file("deploy/daemon-updater/rbac.yaml", || rights(&DAEMON_UPDATER))?,
-        file("deploy/leader-endpoints-controller/policies.yaml", policies::documents)?,
+        file("deploy/leader-endpoints-controller/policies.yaml", policies::pools)?,
         file("deploy/leader-endpoints-controller/rbac.yaml", || rights(&LEADER_ENDPOINTS_CONTROLLER))?,
     ])
 }

@@ -2,6 +2,8 @@
 //! kinds, and what each service may do.
 //!
 //! - [`fleet_rollout`] – the `FleetRollout` kind: one run of one revision of one target.
+//! - [`rollout_strategy`] – the `RolloutStrategy` kind: how the runs of targets that name it go.
+//! - [`approval_request`] – the `ApprovalRequest` kind: a wave that waits for somebody's decision.
 //! - [`node_pool`] – OpenYurt's `NodePool` kind: a group of nodes and its leaders.
 //! - [`amount`] – "5" or "10%" in specs and annotations.
 //! - [`annotations`] – OpenYurt's annotations on DaemonSets, parsed once and refused with a reason.
@@ -12,13 +14,16 @@
 
 pub mod amount;
 pub mod annotations;
+pub mod approval_request;
 pub mod controller_revision;
 pub mod daemon_set;
+mod fixed;
 pub mod fleet_rollout;
 pub mod generated;
 pub mod names;
 pub mod node_pool;
 pub mod rbac;
+pub mod rollout_strategy;
 
 use serde::{Deserialize, Deserializer};
 

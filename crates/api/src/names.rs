@@ -2,6 +2,8 @@
 
 pub mod pool;
 
+use crate::approval_request::ApprovalPoint;
+
 /// The API group of Drover's own kinds.
 pub const GROUP: &str = "drover.dev";
 
@@ -11,6 +13,13 @@ pub const UPDATE_STRATEGY: &str = "apps.openyurt.io/update-strategy";
 /// DaemonSet annotation of OpenYurt: how many of the reachable nodes may be down at once. See
 /// [`crate::annotations::max_unavailable`].
 pub const MAX_UNAVAILABLE: &str = "apps.openyurt.io/max-unavailable";
+
+/// Annotation of a target (a DaemonSet): the name of a RolloutStrategy in its namespace, by which its runs go.
+pub const STRATEGY: &str = "drover.dev/strategy";
+
+/// Annotation of a DaemonSet, written by a rollback together with the template it brings back:
+/// `<failed ControllerRevision>/<its number>/<ControllerRevision gone back to>`.
+pub const ROLLED_BACK: &str = "drover.dev/rolled-back";
 
 /// Node label of OpenYurt: the node's pool. Nodes without it form one pool.
 pub const POOL: &str = "apps.openyurt.io/nodepool";
@@ -67,6 +76,8 @@ pub mod reason {
     pub const AWAITING_APPROVAL: &str = "RolloutAwaitingApproval";
     /// A run failed, and its target goes back to the last revision that completed.
     pub const ROLLING_BACK: &str = "RolloutRollingBack";
+    /// The template of the target of a failed run was changed back.
+    pub const ROLLED_BACK: &str = "RolloutRolledBack";
 }
 
 /// The note of a [`reason::SUCCESSFUL_DELETE`] event, as OpenYurt writes it.
@@ -91,6 +102,24 @@ pub fn fleet_rollout(target: &str, target_uid: &str, revision: i64) -> String {
     let end = target.floor_char_boundary(MAX_NAME - suffix.len());
     let stem = target[..end].trim_end_matches(['-', '.']);
     format!("{stem}{suffix}")
+}
+
+/// The name of the request for somebody's approval of a wave: `<rollout>-<wave>-before` or `<rollout>-<wave>-after`.
+///
+/// A long name of a rollout is cut, and its hash added, so that the whole stays a DNS subdomain of at most 253 characters
+/// and the requests of different rollouts have different names.
+pub fn approval_request(rollout: &str, wave: &str, point: ApprovalPoint) -> String {
+    let place = match point {
+        ApprovalPoint::BeforeWave => "before",
+        ApprovalPoint::AfterWave => "after",
+    };
+    let name = format!("{rollout}-{wave}-{place}");
+    if name.len() <= MAX_NAME {
+        return name;
+    }
+    let suffix = format!("-{:08x}-{wave}-{place}", fnv1a(rollout.as_bytes()));
+    let end = rollout.floor_char_boundary(MAX_NAME.saturating_sub(suffix.len()));
+    format!("{}{suffix}", rollout[..end].trim_end_matches(['-', '.']))
 }
 
 /// FNV-1a with 32 bits: short, stable for ever and the same on every machine, which is all that a name needs.
@@ -123,6 +152,19 @@ mod tests {
             assert!(name.len() <= MAX_NAME && name.ends_with(&suffix), "{name}");
             assert!(!name.contains(".-") && !name.contains("--"), "{name}");
         }
+    }
+
+    #[test]
+    fn a_request_is_named_after_run_wave_and_point() {
+        let before = approval_request("agent-f0ce24b9-r3", "canary", ApprovalPoint::BeforeWave);
+        assert_eq!(before, "agent-f0ce24b9-r3-canary-before");
+        let wave = "w".repeat(63);
+        let name = |revision| {
+            let run = fleet_rollout(&"a".repeat(253), UID, revision);
+            approval_request(&run, &wave, ApprovalPoint::AfterWave)
+        };
+        assert!(name(3).len() <= MAX_NAME && name(3).ends_with(&format!("-{wave}-after")), "{}", name(3));
+        assert_ne!(name(3), name(4), "requests of two runs that are cut alike");
     }
 
     #[test]

@@ -35,17 +35,22 @@ pub struct Rule {
     pub verbs: &'static [&'static str],
 }
 
-/// daemon-updater: it reads DaemonSets with their revisions, pods and nodes, deletes pods, and keeps each FleetRollout.
+/// daemon-updater: it reads DaemonSets with their revisions, pods, nodes and what strategies say and ask for, deletes pods,
+/// keeps each FleetRollout, asks for approvals (deciding needs a verb that it does not have), and takes a failed release back.
 pub const DAEMON_UPDATER: Service = Service {
     account: "daemon-updater",
     role: "drover-daemon-updater",
     everywhere: &[
-        Rule::on("apps", "daemonsets", &["list", "watch"]),
-        Rule::on("apps", "controllerrevisions", &["list"]),
+        // Patched by a rollback only: the template of the last completed revision, where the strategy asks for that.
+        Rule::on("apps", "daemonsets", &["get", "list", "patch", "watch"]),
+        Rule::on("apps", "controllerrevisions", &["get", "list"]),
         Rule::on("", "nodes", &["list", "watch"]),
         Rule::on("", "pods", &["delete", "get", "list", "watch"]),
-        Rule::on("drover.dev", "fleetrollouts", &["create", "delete", "get", "list", "watch"]),
+        Rule::on("apps.openyurt.io", "nodepools", &["list", "watch"]),
+        Rule::on("drover.dev", "approvalrequests", &["create", "get", "list", "watch"]),
+        Rule::on("drover.dev", "fleetrollouts", &["create", "delete", "get", "list", "patch", "watch"]),
         Rule::on("drover.dev", "fleetrollouts/status", &["patch"]),
+        Rule::on("drover.dev", "rolloutstrategies", &["get", "list", "watch"]),
         Rule::on("", "events", &["create", "patch"]),
         // Who calls it over gRPC.
         Rule::on("authentication.k8s.io", "tokenreviews", &["create"]),
@@ -224,7 +229,10 @@ mod tests {
         };
         let common = ["events", "leases", "tokenreviews"];
         let own = |service| changed(service).into_iter().filter(|of| !common.contains(of)).collect::<Vec<_>>();
-        assert_eq!(own(&DAEMON_UPDATER), ["fleetrollouts", "fleetrollouts/status", "pods"]);
+        assert_eq!(
+            own(&DAEMON_UPDATER),
+            ["approvalrequests", "daemonsets", "fleetrollouts", "fleetrollouts/status", "pods"]
+        );
         assert_eq!(
             own(&LEADER_ENDPOINTS_CONTROLLER),
             ["clusterroles", "configmaps", "endpoints", "endpointslices", "nodepools/status", "nodes"]

@@ -38,6 +38,7 @@ mod cursor;
 mod log;
 mod selection;
 mod state;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -47,6 +48,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use cursor::{Batch, Cursor};
 pub use selection::Selection;
+pub use stream::{Teller, Terms, stream};
 pub use token::{Reset, Token, TokenError};
 
 use bells::Topic;

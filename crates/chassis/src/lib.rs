@@ -47,6 +47,7 @@ mod about;
 pub mod access;
 pub mod config;
 pub mod feed;
+pub mod follow;
 pub mod grpc;
 mod http;
 mod metrics;

@@ -1,8 +1,11 @@
 //! FleetRollout's life: begun per revision, published from what was committed, superseded, and pruned as history.
 
+pub mod approvals;
+pub mod strategies;
+
 use api::fleet_rollout::{
-    Attention, DesiredState, FleetRollout, FleetRolloutSpec, FleetRolloutStatus, MAX_ATTENTION, Phase, Revision,
-    Strategy, TargetRef, WaveState, WaveStatus,
+    Attention, DesiredState, FleetRollout, FleetRolloutSpec, FleetRolloutStatus, MAX_ATTENTION, Phase, Strategy,
+    WaveState, WaveStatus,
 };
 use api::names::{self, condition};
 use jiff::Timestamp;
@@ -10,22 +13,27 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, OwnerReference, 
 use kube::api::{Api, DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions, Request};
 use kube::{Client, Resource, ResourceExt};
 use planner::fleet::Uid;
-use planner::rollout::{Report, Run, RunPhase};
+use planner::rollout::{self, Report, Run, RunPhase, WaveReport};
 use serde_json::json;
 
 use crate::mirror::Mirrored;
 use crate::watch::{ResourceVersion, Versioned};
 
-/// The name under which a strategy without waves shows its only one.
-const ONLY_WAVE: &str = "all";
-
 /// The longest sentence in a status, in characters: more is for `RolloutService` to tell.
 const SENTENCE: usize = 500;
 
+/// What became of a run when its target got a newer revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The newer revision goes on from where it was.
+    Superseded,
+    /// The newer revision is the last that completed: the run failed, and its strategy asks for that.
+    RolledBack,
+}
+
 impl Versioned for FleetRollout {
     fn resource_version(&self) -> ResourceVersion {
-        let version = self.metadata.resource_version.as_deref().and_then(|text| text.parse().ok());
-        ResourceVersion(version.unwrap_or_default())
+        version(&self.metadata)
     }
 }
 
@@ -33,7 +41,7 @@ impl Mirrored for FleetRollout {
     type Owner = Uid;
 
     fn uid(&self) -> Uid {
-        self.metadata.uid.as_deref().and_then(|uid| uid.parse().ok()).unwrap_or_default()
+        uid(&self.metadata)
     }
 
     fn belongs_to(&self) -> Option<Uid> {
@@ -46,23 +54,11 @@ impl Mirrored for FleetRollout {
     }
 }
 
-/// What a run is for.
-#[derive(Debug, Clone)]
-pub struct NewRun {
-    /// The namespace of target and run.
-    pub namespace: String,
-    /// What is upgraded; it owns the run.
-    pub target: TargetRef,
-    /// To which revision.
-    pub revision: Revision,
-    /// By which rules.
-    pub strategy: Strategy,
-}
-
-/// Creates the run's object. When it is there already (a crash before its creation was noticed), that one is the run.
-pub async fn create(client: &Client, new: NewRun) -> Result<FleetRollout, kube::Error> {
-    let NewRun { namespace, target, revision, strategy } = new;
-    let name = names::fleet_rollout(&target.name, &target.uid, revision.number);
+/// Creates a run's object in the namespace of its target, which owns it. When it is there already (a crash before its
+/// creation was noticed), that one is the run.
+pub async fn create(client: &Client, namespace: &str, spec: FleetRolloutSpec) -> Result<FleetRollout, kube::Error> {
+    let target = &spec.target_ref;
+    let name = names::fleet_rollout(&target.name, &target.uid, spec.revision.number);
     let owner = OwnerReference {
         api_version: target.api_version.clone(),
         kind: target.kind.clone(),
@@ -72,30 +68,39 @@ pub async fn create(client: &Client, new: NewRun) -> Result<FleetRollout, kube::
         block_owner_deletion: Some(false),
     };
     let labels = [(names::TARGET_UID.to_owned(), target.uid.clone())];
-    let desired_state = if strategy.start_paused { DesiredState::Paused } else { DesiredState::Running };
     let run = FleetRollout {
         metadata: ObjectMeta {
             name: Some(name.clone()),
-            namespace: Some(namespace.clone()),
+            namespace: Some(namespace.to_owned()),
             labels: Some(labels.into()),
             owner_references: Some(vec![owner]),
             ..ObjectMeta::default()
         },
-        spec: FleetRolloutSpec {
-            target_ref: target,
-            revision,
-            strategy,
-            desired_state,
-            promoted_through: None,
-            resume_token: None,
-        },
+        spec,
         status: None,
     };
-    let runs: Api<FleetRollout> = Api::namespaced(client.clone(), &namespace);
+    let runs: Api<FleetRollout> = Api::namespaced(client.clone(), namespace);
     match runs.create(&PostParams::default(), &run).await {
         Err(kube::Error::Api(status)) if status.is_already_exists() => runs.get(&name).await,
         other => other,
     }
+}
+
+/// Gives a run the strategy that it waited for, once. Fails with a conflict when somebody changed the run meanwhile.
+pub async fn give_strategy(
+    client: &Client,
+    run: &FleetRollout,
+    name: &str,
+    strategy: &Strategy,
+) -> Result<FleetRollout, kube::Error> {
+    let ObjectMeta { uid, resource_version, .. } = &run.metadata;
+    let mut spec = json!({ "strategyName": name, "strategy": strategy });
+    if strategy.start_paused && run.spec.desired_state == DesiredState::Running {
+        spec["desiredState"] = json!(DesiredState::Paused);
+    }
+    let patch = json!({ "metadata": { "uid": uid, "resourceVersion": resource_version }, "spec": spec });
+    let runs: Api<FleetRollout> = Api::namespaced(client.clone(), &run.namespace().unwrap_or_default());
+    runs.patch(&run.name_any(), &PatchParams::default(), &Patch::Merge(&patch)).await
 }
 
 /// Writes a run's status whole, as its only writer.
@@ -104,23 +109,31 @@ pub async fn publish(client: &Client, run: &FleetRollout, status: &FleetRolloutS
     write_status(client, run, body).await
 }
 
-/// Marks a run whose target has a newer revision. A Completed run stays so: it is where a rollback leads to.
-pub async fn supersede(client: &Client, run: &FleetRollout, now: Timestamp) -> Result<(), kube::Error> {
+/// Ends a run whose target has a newer revision. A Completed run stays so: it is where a rollback leads to.
+pub async fn end(client: &Client, run: &FleetRollout, end: End, now: Timestamp) -> Result<(), kube::Error> {
     let before = run.status.clone().unwrap_or_default();
-    let message = "the target has a newer revision";
+    let (phase, word, message) = match end {
+        End::Superseded => (Phase::Superseded, "Superseded", "the target has a newer revision"),
+        End::RolledBack => {
+            (Phase::RolledBack, "RolledBack", "it failed: the target went back to the last completed revision")
+        }
+    };
     let conditions = vec![
-        flag(&before, condition::PROGRESSING, false, "Superseded", message, run, now),
-        flag(&before, condition::COMPLETED, false, "Superseded", message, run, now),
+        flag(&before, condition::PROGRESSING, false, word, message, run, now),
+        flag(&before, condition::COMPLETED, false, word, message, run, now),
     ];
-    let status = FleetRolloutStatus { phase: Phase::Superseded, conditions, record: None, ..before };
+    let status = FleetRolloutStatus { phase, conditions, record: None, ..before };
     publish(client, run, &status).await
 }
 
-/// Deletes the oldest runs beyond what the target's `revisionHistoryLimit` keeps besides the present one.
-pub async fn prune(client: &Client, runs: &[std::sync::Arc<FleetRollout>], keep: usize) -> Result<(), kube::Error> {
+/// Deletes the oldest runs beyond what the target's `revisionHistoryLimit` keeps besides the present one. The last Completed
+/// one stays: it is where a rollback leads to.
+pub async fn prune(client: &Client, runs: &[FleetRollout], keep: usize) -> Result<(), kube::Error> {
     let mut old: Vec<_> = runs.iter().collect();
     old.sort_by_key(|run| std::cmp::Reverse(run.spec.revision.number));
-    for run in old.into_iter().skip(keep + 1) {
+    let completed = old.iter().position(|run| is_completed(run));
+    let beyond = old.into_iter().enumerate().skip(keep + 1).filter(|(at, _)| Some(*at) != completed);
+    for (_, run) in beyond {
         let api: Api<FleetRollout> = Api::namespaced(client.clone(), &run.namespace().unwrap_or_default());
         let preconditions = Preconditions { uid: run.metadata.uid.clone(), resource_version: None };
         let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
@@ -131,6 +144,11 @@ pub async fn prune(client: &Client, runs: &[std::sync::Arc<FleetRollout>], keep:
         }
     }
     Ok(())
+}
+
+/// Whether a run is, or was when its target got a newer revision, Completed.
+pub fn is_completed(run: &FleetRollout) -> bool {
+    run.status.as_ref().is_some_and(|status| status.phase == Phase::Completed)
 }
 
 /// The status that a report makes. `before` gives the conditions' transition times.
@@ -144,13 +162,9 @@ pub fn status(object: &FleetRollout, report: &Report, run: &Run, now: Timestamp)
     FleetRolloutStatus {
         observed_generation: object.metadata.generation.unwrap_or_default(),
         phase: report.phase.into(),
-        wave: Some(ONLY_WAVE.to_owned()),
-        waves: vec![WaveStatus {
-            name: ONLY_WAVE.to_owned(),
-            state: if completed { WaveState::Succeeded } else { WaveState::Open },
-            updated: report.counts.updated,
-            failed: report.counts.failed,
-        }],
+        // Without a strategy nobody knows the waves.
+        wave: object.spec.strategy.as_ref().map(|_| report.wave.to_string()),
+        waves: if object.spec.strategy.is_some() { report.waves.iter().map(wave).collect() } else { Vec::new() },
         units: report.counts.into(),
         halt: run.halt().map(Into::into),
         attention: attention(report),
@@ -180,6 +194,19 @@ async fn write_status(client: &Client, run: &FleetRollout, body: serde_json::Val
     let params = PatchParams::apply(names::DAEMON_UPDATER).force();
     let request = Request::new(path).patch_subresource("status", &run.name_any(), &params, &Patch::Apply(body));
     client.request_text(request.map_err(kube::Error::BuildRequest)?).await.map(drop)
+}
+
+fn wave(wave: &WaveReport) -> WaveStatus {
+    WaveStatus {
+        name: wave.name.to_string(),
+        state: match wave.state {
+            rollout::WaveState::Waiting => WaveState::Waiting,
+            rollout::WaveState::Open => WaveState::Open,
+            rollout::WaveState::Succeeded => WaveState::Succeeded,
+        },
+        updated: wave.counts.updated,
+        failed: wave.counts.failed,
+    }
 }
 
 fn attention(report: &Report) -> Vec<Attention> {
@@ -214,6 +241,15 @@ fn flag(
         // In whole seconds, as the API server keeps it: what is read back must say the same.
         last_transition_time: since.unwrap_or_else(|| Time(whole_seconds(now))),
     }
+}
+
+fn version(metadata: &ObjectMeta) -> ResourceVersion {
+    let version = metadata.resource_version.as_deref().and_then(|text| text.parse().ok());
+    ResourceVersion(version.unwrap_or_default())
+}
+
+fn uid(metadata: &ObjectMeta) -> Uid {
+    metadata.uid.as_deref().and_then(|uid| uid.parse().ok()).unwrap_or_default()
 }
 
 fn whole_seconds(at: Timestamp) -> Timestamp {

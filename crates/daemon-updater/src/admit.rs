@@ -8,6 +8,11 @@ use planner::fleet::Uid;
 use planner::placement::Placement;
 use planner::strategy::Amount;
 
+use crate::rollback::RolledBack;
+
+/// The longest name of an object (a DNS subdomain, RFC 1123).
+const MAX_NAME: usize = 253;
+
 /// A DaemonSet that Drover upgrades.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
@@ -18,7 +23,12 @@ pub(crate) struct Target {
     pub(crate) generation: i64,
     /// The DaemonSet controller has acted on this generation.
     pub(crate) observed: bool,
+    /// Of the annotation; the budget of a run without a RolloutStrategy.
     pub(crate) budget: Amount,
+    /// The RolloutStrategy that it names.
+    pub(crate) strategy: Option<String>,
+    /// The rollback that was done last.
+    pub(crate) rolled_back: Option<RolledBack>,
     pub(crate) min_ready: SignedDuration,
     pub(crate) placement: Placement,
     /// Old runs that are kept.
@@ -75,10 +85,29 @@ fn parse(daemon_set: &DaemonSet) -> Result<Option<Target>, Refusal> {
         generation: metadata.generation,
         observed: daemon_set.is_observed(),
         budget: annotations::max_unavailable(&metadata.annotations)?,
+        strategy: strategy_name(metadata.annotations.get(names::STRATEGY))?,
+        rolled_back: metadata.annotations.get(names::ROLLED_BACK).and_then(|value| RolledBack::parse(value)),
         min_ready: daemon_set.min_ready(),
         placement: spec.template.spec.placement(),
         history: daemon_set.history_limit(),
     }))
+}
+
+/// A name that no object can have is refused like any other bad value.
+fn strategy_name(value: Option<&String>) -> Result<Option<String>, BadAnnotation> {
+    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_label = |label: &str| {
+        let ends = [label.bytes().next(), label.bytes().next_back()];
+        ends.into_iter().all(|end| end.is_some_and(is_inner))
+            && label.bytes().all(|byte| is_inner(byte) || byte == b'-')
+    };
+    match value {
+        Some(name) if name.len() > MAX_NAME || !name.split('.').all(is_label) => {
+            let allowed = "the name of a RolloutStrategy in the same namespace";
+            Err(BadAnnotation { key: names::STRATEGY, value: name.clone(), allowed })
+        }
+        name => Ok(name.cloned()),
+    }
 }
 
 #[cfg(test)]
@@ -110,6 +139,24 @@ mod tests {
     }
 
     #[test]
+    fn a_strategy_is_named_by_what_can_be_a_name() {
+        let longest = "a".repeat(MAX_NAME);
+        for (name, is_one) in [
+            ("in-waves", true),
+            ("v1.in-waves", true),
+            (&longest, true),
+            ("", false),
+            ("-a", false),
+            ("a.", false),
+            ("A", false),
+            (&format!("{longest}a"), false),
+        ] {
+            assert_eq!(strategy_name(Some(&name.to_owned())).is_ok(), is_one, "{name:?}");
+        }
+        assert_eq!(strategy_name(None), Ok(None));
+    }
+
+    #[test]
     fn what_cannot_be_followed_names_key_value_and_what_is_allowed() {
         for (annotations, kind, words) in [
             (
@@ -126,6 +173,11 @@ mod tests {
                 json!({ names::UPDATE_STRATEGY: "auto", names::MAX_UNAVAILABLE: "some" }),
                 "OnDelete",
                 vec![names::MAX_UNAVAILABLE, "\"some\"", "%"],
+            ),
+            (
+                json!({ names::UPDATE_STRATEGY: "auto", names::STRATEGY: "In Waves" }),
+                "OnDelete",
+                vec![names::STRATEGY, "\"In Waves\"", "RolloutStrategy"],
             ),
         ] {
             let Admission::Refused(refusal) = admitted(&annotations, kind) else { panic!("refused: {words:?}") };

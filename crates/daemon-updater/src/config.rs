@@ -14,6 +14,8 @@ use planner::strategy as plan;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::rollout_service::Settings as RolloutServiceSettings;
+
 /// One day, in milliseconds.
 const DAY: u64 = 86_400_000;
 
@@ -32,6 +34,10 @@ pub struct Config {
     pub rollout: Rollout,
     /// OpenYurt's own manager, which upgrades the same DaemonSets while it lives.
     pub yurt_manager: YurtManager,
+    /// Other services of Drover, where strategies depend on what they drive.
+    pub peers: Peers,
+    /// `RolloutService`: how far each run is, and why it does not go on.
+    pub rollout_service: RolloutServiceSettings,
 }
 
 /// The API server.
@@ -107,6 +113,15 @@ pub struct Rollout {
     /// How many healthy runs of a thousand the node-loss tests may halt.
     #[schemars(range(min = 1, max = 1_000))]
     pub false_halt_per_mille: u16,
+}
+
+/// Other services of Drover.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Peers {
+    /// appset-controller (peer.address is its URL): how far YurtAppSets are. Not set, it is not known, and what depends on a
+    /// YurtAppSet waits.
+    pub appset_controller: Option<rollouts::Settings>,
 }
 
 /// OpenYurt's own manager.
@@ -281,7 +296,7 @@ mod tests {
         let config = Config::default();
         assert_eq!(config.timing.plan(), plan::Timing::default());
         let budget = plan::Amount::Percent(25);
-        assert_eq!(plan::Strategy::from(&config.rollout.implied(budget)), plan::Strategy::implied(budget));
+        assert_eq!(plan::Strategy::try_from(&config.rollout.implied(budget)), Ok(plan::Strategy::implied(budget)));
         assert_eq!(config.check(), Ok(()));
     }
 }

@@ -4,12 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use api::approval_request::ApprovalRequest;
 use api::daemon_set::DaemonSet;
 use api::fleet_rollout::{FleetRollout, FleetRolloutStatus};
+use api::rollout_strategy::RolloutStrategy;
 use controller_runtime::events::EventRecorder;
 use controller_runtime::fleet::{Fleet, Touched};
 use controller_runtime::lease::{Gate, Leadership, Neighbour};
-use controller_runtime::mirror::Mirror;
+use controller_runtime::mirror::{Mirror, Mirrored};
 use controller_runtime::queue::Queue;
 use jiff::Timestamp;
 use kube::Client;
@@ -26,7 +28,12 @@ use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::claims::Claims;
 use crate::config::Config;
+use crate::dependencies::Standings;
 use crate::letters::{DeleteEnded, Letters, StatusEnded};
+use crate::pools::Pools;
+use crate::rollback::Completed;
+use crate::rollout_service::Served;
+use crate::rules::Rules;
 
 /// Changes of pods that free no slot are looked at together, this long after the first.
 const LATER: Duration = Duration::from_millis(200);
@@ -42,12 +49,19 @@ pub(crate) struct Context {
     pub(crate) fleet: Fleet,
     pub(crate) daemon_sets: Mirror<DaemonSet>,
     pub(crate) rollouts: Mirror<FleetRollout>,
+    pub(crate) strategies: Mirror<RolloutStrategy>,
+    pub(crate) approvals: Mirror<ApprovalRequest>,
+    pub(crate) pools: Pools,
     pub(crate) queue: Queue<Uid>,
     pub(crate) leadership: Leadership,
     pub(crate) neighbour: watch::Receiver<Neighbour>,
     pub(crate) events: EventRecorder,
     pub(crate) gate: Gate,
     pub(crate) claims: Claims,
+    pub(crate) standings: Standings,
+    /// Where to ask for YurtAppSets.
+    pub(crate) appsets: Option<rollouts::View>,
+    pub(crate) served: Served,
     pub(crate) runs: Runs,
     pub(crate) metrics: Metrics,
     /// A turn for each delete under way.
@@ -65,6 +79,12 @@ pub(crate) struct Current {
     pub(crate) object: Arc<FleetRollout>,
     /// Its memory.
     pub(crate) run: Run,
+    /// How it goes.
+    pub(crate) rules: Rules,
+    /// Where it goes back to when it fails and its strategy asks for that.
+    pub(crate) last_completed: Option<Completed>,
+    /// The generation of the DaemonSet whose template was brought back.
+    pub(crate) rolled_back: Option<i64>,
     /// The generation of the DaemonSet for which the revision was found to be the newest.
     pub(crate) generation: i64,
     /// `controller-revision-hash` of the revision.
@@ -258,6 +278,32 @@ impl Context {
         }
     }
 
+    /// A RolloutStrategy came, changed or went: runs that wait for one look again.
+    pub(crate) fn on_strategy(&self, named: Option<&str>) {
+        let Some((namespace, _)) = named.and_then(|key| key.split_once('/')) else { return self.listed.notify_one() };
+        for run in self.rollouts.all() {
+            if run.spec.strategy.is_none() && run.metadata.namespace.as_deref() == Some(namespace) {
+                run.belongs_to().into_iter().for_each(|daemon_set| self.queue.add_after(daemon_set, LATER));
+            }
+        }
+    }
+
+    /// Somebody decided on a wave of this run.
+    pub(crate) fn on_approval(&self, run: Option<Uid>) {
+        let Some(run) = run else { return self.listed.notify_one() };
+        let target = self.rollouts.get(run).and_then(|run| run.belongs_to());
+        target.into_iter().for_each(|daemon_set| self.queue.add(daemon_set));
+    }
+
+    /// The labels of a NodePool changed: it may belong to another wave.
+    pub(crate) fn on_pool(&self, pool: Option<&Name>) {
+        self.pools.changed();
+        match pool {
+            Some(_) => self.runs.all().into_iter().for_each(|daemon_set| self.queue.add_after(daemon_set, NODES)),
+            None => self.listed.notify_one(),
+        }
+    }
+
     /// Something changed that concerns every DaemonSet.
     pub(crate) fn wake_all(&self) {
         self.runs.all().into_iter().for_each(|daemon_set| self.queue.add(daemon_set));
@@ -270,7 +316,12 @@ impl Context {
 
     /// Whether every mirror is complete.
     pub(crate) fn is_listed(&self) -> bool {
-        self.fleet.lock().is_listed() && self.daemon_sets.is_listed() && self.rollouts.is_listed()
+        self.fleet.lock().is_listed()
+            && self.daemon_sets.is_listed()
+            && self.rollouts.is_listed()
+            && self.strategies.is_listed()
+            && self.approvals.is_listed()
+            && self.pools.mirror.is_listed()
     }
 
     /// The DaemonSet is no longer ours.
@@ -282,6 +333,8 @@ impl Context {
     /// The DaemonSet restarts nowhere.
     pub(crate) fn release(&self, daemon_set: Uid) {
         self.claims.lock().set(daemon_set, HashSet::new());
+        self.standings.forget(daemon_set);
+        self.served.forget(daemon_set);
         self.take_freed(daemon_set);
     }
 }
@@ -295,6 +348,9 @@ pub(crate) struct MirrorDump {
     pod_bytes: usize,
     daemon_sets: usize,
     rollouts: usize,
+    strategies: usize,
+    approvals: usize,
+    pools: usize,
     /// When the watch that was silent longest last showed an event or a bookmark.
     heard: Option<Timestamp>,
 }
@@ -302,15 +358,17 @@ pub(crate) struct MirrorDump {
 impl MirrorDump {
     pub(crate) fn of(context: &Context) -> Self {
         let listed = context.is_listed();
-        let (daemon_sets, rollouts) = (context.daemon_sets.all().len(), context.rollouts.all().len());
         let state = context.fleet.lock();
         Self {
             listed,
             nodes: state.node_count(),
             pods: state.pod_count(),
             pod_bytes: state.pod_bytes(),
-            daemon_sets,
-            rollouts,
+            daemon_sets: context.daemon_sets.len(),
+            rollouts: context.rollouts.len(),
+            strategies: context.strategies.len(),
+            approvals: context.approvals.len(),
+            pools: context.pools.mirror.len(),
             heard: state.view().map(|view| view.heard),
         }
     }

@@ -10,6 +10,9 @@ impl Acting for Context {
         self.fleet.relist();
         self.daemon_sets.relist();
         self.rollouts.relist();
+        self.strategies.relist();
+        self.approvals.relist();
+        self.pools.mirror.relist();
     }
 
     async fn listed(&self) {
@@ -21,6 +24,7 @@ impl Acting for Context {
     fn forget(&self) {
         self.runs.clear();
         self.claims.lock().clear();
+        self.standings.clear();
     }
 
     fn begin(&self) {

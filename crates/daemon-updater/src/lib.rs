@@ -7,19 +7,26 @@
 //! Invariant: pods are deleted in `commit` and nowhere else, each with a permit of the lease and the UID that was decided on.
 
 mod admit;
+mod approvals;
 mod begin;
 mod claims;
 mod commit;
 mod config;
 mod context;
+mod dependencies;
 mod lead;
 mod letters;
 mod observe;
+mod pools;
 mod publish;
 mod reconcile;
+mod rollback;
+mod rollout_service;
+mod rules;
 mod run;
 #[cfg(feature = "seeded-bugs")]
 mod seeded;
 
 pub use config::Config;
+pub use rollout_service::Settings as RolloutServiceSettings;
 pub use run::{RunError, run};

@@ -2,20 +2,24 @@
 
 use std::collections::HashSet;
 use std::mem;
+use std::sync::Arc;
 
 use controller_runtime::fleet::State;
 use controller_runtime::lease::Neighbour;
+use controller_runtime::rollouts::approvals;
 use jiff::{SignedDuration, Timestamp};
 use planner::fleet::{Name, Node, Pod};
-use planner::rollout::{self, Facts, Hold, Input, LossSeen, Plan, Unit, View};
-use planner::strategy::Strategy;
+use planner::rollout::{self, Decided, Facts, Hold, Input, LossSeen, Plan, Progress, Unit, View};
+use planner::strategy::PoolLabels;
 
 use crate::admit::Target;
 use crate::context::{Context, Current, Places};
+use crate::dependencies;
 
 /// Plans the run's next steps. `None` while a mirror is being listed.
 pub(crate) fn plan(context: &Context, target: &Target, current: &mut Current) -> Option<Plan> {
     let silence = SignedDuration::try_from(context.daemon_sets.heard()?.elapsed()).ok()?;
+    let given = current.rules.ask_for_facts().then(|| Given::read(context, target, current));
     let mut claims = context.claims.lock();
     let state = context.fleet.lock();
     if !state.is_listed() {
@@ -23,7 +27,6 @@ pub(crate) fn plan(context: &Context, target: &Target, current: &mut Current) ->
     }
     let view = state.view()?;
     current.places.refresh(target, &state);
-    let strategy = Strategy { max_unavailable: target.budget, ..Strategy::from(&current.object.spec.strategy) };
     let (losses, newest) = state.losses_after(mem::take(&mut current.losses_seen));
     current.losses_seen = newest;
     let seen = |loss: planner::fleet::Loss| LossSeen { eligible: target.placement.admits(&loss.node), loss };
@@ -31,6 +34,8 @@ pub(crate) fn plan(context: &Context, target: &Target, current: &mut Current) ->
     let mut units = units(&state, target, &current.places);
     units.iter_mut().for_each(|unit| unit.claimed = claims.by_other(target.uid, unit.node.uid));
     let now = Timestamp::now();
+    let held = held(context, current, now);
+    let strategy = current.rules.now(target.budget);
     let input = Input {
         now,
         target: rollout::Target {
@@ -40,7 +45,7 @@ pub(crate) fn plan(context: &Context, target: &Target, current: &mut Current) ->
             first: current.known.len() == 1,
             min_ready: target.min_ready,
         },
-        strategy: &strategy,
+        strategy,
         timing: &context.timing,
         control: current.object.spec.control(),
         units: &units,
@@ -48,8 +53,12 @@ pub(crate) fn plan(context: &Context, target: &Target, current: &mut Current) ->
         history: state.loss_history(),
         // The run may be superseded, and only the watch of DaemonSets would say so.
         view: View { heard: view.heard.min(now - silence), ..view },
-        held: held(context, current, now),
-        facts: Facts::default(),
+        held,
+        facts: Facts {
+            is_rollback: current.object.spec.rollback_of.is_some(),
+            last_completed: current.last_completed.as_ref().map(|completed| &completed.hash),
+            ..given.as_ref().map_or_else(Facts::default, Given::facts)
+        },
     };
     #[cfg(feature = "seeded-bugs")]
     let mut plan = crate::seeded::plan(&input, mem::take(&mut current.run));
@@ -62,6 +71,29 @@ pub(crate) fn plan(context: &Context, target: &Target, current: &mut Current) ->
     Some(plan)
 }
 
+/// What a RolloutStrategy may ask of the world.
+struct Given {
+    pools: Arc<[PoolLabels]>,
+    approvals: Vec<Decided>,
+    dependencies: Vec<Progress>,
+}
+
+impl Given {
+    fn read(context: &Context, target: &Target, current: &mut Current) -> Self {
+        let strategy = current.rules.now(target.budget);
+        Self {
+            pools: context.pools.labels(),
+            dependencies: dependencies::progress(context, &target.namespace, strategy),
+            approvals: approvals::decided(&context.approvals, &current.object),
+        }
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        let Self { pools, approvals, dependencies } = self;
+        Facts { pools, approvals, dependencies, ..Facts::default() }
+    }
+}
+
 /// A reason from outside the run to start nothing.
 fn held(context: &Context, current: &mut Current, now: Timestamp) -> Option<Hold> {
     let yurt = &context.config.yurt_manager;
@@ -72,6 +104,9 @@ fn held(context: &Context, current: &mut Current, now: Timestamp) -> Option<Hold
             Neighbour::Unknown => return Some(Hold::OtherController { lease, seen: false }),
             Neighbour::Absent => {}
         }
+    }
+    if let Some(hold) = current.rules.hold() {
+        return Some(hold);
     }
     match current.refused.take() {
         Some((why, retry)) if now < retry => {
@@ -101,7 +136,7 @@ impl Places {
         if self.generation == target.generation && self.nodes_version == state.nodes_version() {
             return;
         }
-        let admits = |node: &std::sync::Arc<Node>| target.placement.admits(node);
+        let admits = |node: &Arc<Node>| target.placement.admits(node);
         self.eligible = state.nodes().map(admits).collect();
         self.generation = target.generation;
         self.nodes_version = state.nodes_version();

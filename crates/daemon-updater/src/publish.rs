@@ -34,6 +34,10 @@ pub(crate) fn publish(
     }
     let due = current.looked_at.and_then(|at| STATUS_EVERY.checked_sub(at.elapsed())).filter(|_| !urgent);
     let status = due.is_none().then(|| rollouts::status(&current.object, &report, &current.run, Timestamp::now()));
+    if due.is_none() {
+        let progress = context.standings.progress(target.uid);
+        context.served.tell(&current.object, &report, &current.run, &progress);
+    }
     current.report = Some(report);
     let Some(status) = status else { return due };
     current.looked_at = Some(Instant::now());

@@ -6,12 +6,13 @@ use std::time::Duration;
 use controller_runtime::events::{Note, Severity};
 use controller_runtime::lease::NotLeading;
 use controller_runtime::queue::{Disposition, ReconcileError, Requeue};
+use controller_runtime::rollouts::approvals::AskError;
 use jiff::Timestamp;
 use planner::fleet::Uid;
 
 use crate::admit::{Admission, Target, admit};
 use crate::context::{Context, Current};
-use crate::{begin, commit, observe, publish};
+use crate::{approvals, begin, commit, dependencies, observe, publish, rollback};
 
 /// How soon outcomes that could not be read are asked for again.
 const DOUBT_AGAIN: Duration = Duration::from_secs(1);
@@ -20,15 +21,23 @@ const DOUBT_AGAIN: Duration = Duration::from_secs(1);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("asking for the DaemonSet's revisions")]
-    Ask(#[source] kube::core::request::Error),
+    Request(#[source] kube::core::request::Error),
     #[error("reading the DaemonSet's revisions")]
     Revisions(#[source] kube::Error),
     #[error("creating the run's FleetRollout")]
     Create(#[source] kube::Error),
+    #[error("reading the run's RolloutStrategy")]
+    Strategy(#[source] kube::Error),
+    #[error("giving the run its strategy")]
+    GiveStrategy(#[source] kube::Error),
     #[error("closing older runs")]
     Retire(#[source] kube::Error),
     #[error("writing the run's status")]
     Publish(#[source] kube::Error),
+    #[error("asking for approval of a wave")]
+    Ask(#[source] AskError),
+    #[error("going back to the last completed revision")]
+    RollBack(#[from] rollback::Error),
     #[error(transparent)]
     NotLeading(#[from] NotLeading),
 }
@@ -36,8 +45,15 @@ pub(crate) enum Error {
 impl ReconcileError for Error {
     fn disposition(&self) -> Disposition {
         match self {
-            Self::Ask(_) => Disposition::Terminal,
-            Self::Revisions(_) | Self::Create(_) | Self::Retire(_) | Self::Publish(_) => Disposition::Backoff,
+            Self::Request(_) => Disposition::Terminal,
+            Self::Revisions(_)
+            | Self::Create(_)
+            | Self::Strategy(_)
+            | Self::GiveStrategy(_)
+            | Self::Retire(_)
+            | Self::Publish(_)
+            | Self::Ask(_)
+            | Self::RollBack(_) => Disposition::Backoff,
             // Whoever leads next wakes every DaemonSet.
             Self::NotLeading(_) => Disposition::AwaitChange,
         }
@@ -45,11 +61,15 @@ impl ReconcileError for Error {
 
     fn kind(&self) -> &'static str {
         match self {
-            Self::Ask(_) => "ask",
+            Self::Request(_) => "request",
             Self::Revisions(_) => "revisions",
             Self::Create(_) => "create",
+            Self::Strategy(_) => "strategy",
+            Self::GiveStrategy(_) => "give_strategy",
             Self::Retire(_) => "retire",
             Self::Publish(_) => "publish",
+            Self::Ask(_) => "ask",
+            Self::RollBack(_) => "roll_back",
             Self::NotLeading(_) => "not_leading",
         }
     }
@@ -99,7 +119,10 @@ async fn advance(
     let freed = context.take_freed(target.uid);
     let Some(plan) = observe::plan(context, target, current) else { return Ok(Requeue::Await) };
     commit::commit(context, target, current, plan.steps, freed);
+    dependencies::note(context, target, current, &plan.report);
     let status_due = publish::publish(context, target, current, plan.report);
+    approvals::ask(context, target, current).await?;
+    rollback::carry_out(context, target, current, plan.rollback).await?;
     let revisit = plan.revisit.map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
     let doubts = (!current.doubts.is_empty()).then_some(DOUBT_AGAIN);
     let revision = current.doubtful_revision.then_some(begin::ASK_AGAIN);

@@ -18,6 +18,7 @@ mod hold;
 mod input;
 pub mod invariants;
 mod news;
+mod progress;
 mod record;
 mod report;
 mod rollback;

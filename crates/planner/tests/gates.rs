@@ -6,7 +6,7 @@ mod model;
 
 use jiff::{SignedDuration, Timestamp};
 use model::{Release, Rng, World, completed, halted};
-use planner::rollout::{Decided, DesiredState, HaltReason, Hold, Met, News, Progress, RunPhase};
+use planner::rollout::{Decided, DesiredState, HaltReason, Hold, Met, News, Plan, Progress, RunPhase};
 use planner::strategy::{
     Amount, Approval, CatchUp, Dependency, Effect, FailureAction, OnInconclusive, PoolLabels, Scope, Selector,
     SlowStart, Strategy, Wave, Waves, Window,
@@ -208,6 +208,20 @@ fn without_a_revision_to_go_back_to_or_from_a_rollback_a_failure_only_halts() {
         assert!(plan.report.sentence.contains(words), "{}", plan.report.sentence);
         assert!(!world.news.iter().any(|news| matches!(news, News::RollingBack(_))));
     }
+}
+
+#[test]
+fn a_revision_that_comes_back_after_it_halted_starts_nothing_and_is_not_taken_back_again() {
+    let mut world = world(Strategy { action: FailureAction::Rollback, ..quick() });
+    world.last_completed = Some("r1".into());
+    world.release("r2", Release::Good);
+    world.run = std::mem::take(&mut world.run).returned("it failed before".to_owned(), world.now);
+    let moved = |world: &World, plan: &Plan| plan.rollback.is_some() || world.restarted > 0;
+    assert!(world.run_until(HOUR, CALM, moved).is_none());
+    let halt = world.run.halt().unwrap().clone();
+    assert_eq!(halt.reason, HaltReason::Returned);
+    world.control.resume_token = halt.token;
+    assert!(world.run_until(12 * HOUR, CALM, completed).is_some(), "a user may take the risk");
 }
 
 #[test]

@@ -36,6 +36,25 @@ pub mod topology {
     }
 }
 
+/// How far rollouts are, and why they do not go on.
+pub mod rollout {
+    mod report;
+
+    pub use report::shortened;
+
+    /// Version 1: package `drover.rollout.v1`.
+    #[expect(
+        clippy::allow_attributes_without_reason,
+        clippy::default_trait_access,
+        clippy::doc_markdown,
+        clippy::too_many_lines,
+        reason = "generated code: the generator decides its style"
+    )]
+    pub mod v1 {
+        include!("generated/drover.rollout.v1.rs");
+    }
+}
+
 /// Descriptors of every `.proto` file of this crate and of what they import, with comments: what
 /// the gRPC reflection service hands out.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("generated/descriptors.bin");

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use planner::fleet::{Name, Phase, Uid};
-use planner::rollout::{Control, Record};
-use planner::strategy::Amount;
+use planner::fleet::{ByUid, Name, Phase, Uid};
+use planner::rollout::{Control, Decided, Point, Progress, Record};
+use planner::strategy::{Amount, PoolLabels, Strategy};
 
 use crate::release::Release;
 
@@ -86,7 +86,10 @@ pub(crate) struct Set {
     pub(crate) observed_generation: u64,
     /// Its `ControllerRevision`s: revision name and number.
     pub(crate) revisions: BTreeMap<Name, i64>,
+    /// Its annotation.
     pub(crate) budget: Amount,
+    /// It names the strategy.
+    pub(crate) named: bool,
     pub(crate) rollouts: Vec<Rollout>,
 }
 
@@ -100,22 +103,83 @@ pub(crate) struct Template {
 #[derive(Debug)]
 pub(crate) struct Rollout {
     pub(crate) number: i64,
+    pub(crate) revision: Name,
     pub(crate) record: Option<Record>,
     pub(crate) control: Control,
+    pub(crate) rules: Rules,
+    pub(crate) requests: Vec<Request>,
+    /// The failed revision that it returns from.
+    pub(crate) rollback_of: Option<Name>,
+    /// Where the updater brought the template back to when it failed.
+    pub(crate) went_back_to: Option<Name>,
+}
+
+/// `spec.strategy` of a FleetRollout.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Rules {
+    /// The strategy that the target names is missing or not valid.
+    Missing,
+    /// Of a strategy, as it was when the run got it.
+    Named(Strategy),
+    /// Of a target that names none: the budget is its annotation, as it is now.
+    Implied(Strategy),
+}
+
+/// An `ApprovalRequest`.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) wave: Name,
+    pub(crate) point: Point,
+    pub(crate) decided: Option<Decided>,
 }
 
 /// All of it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Cluster {
+    /// The labels of NodePools.
+    pub(crate) pools: BTreeMap<Name, Vec<(Name, Name)>>,
+    /// The `RolloutStrategy`, or why there is no valid one.
+    pub(crate) strategy: Result<Strategy, String>,
+    /// How far targets are that are not of this world; what is not here is unknown.
+    pub(crate) others: BTreeMap<Name, Progress>,
     pub(crate) nodes: Vec<Machine>,
     pub(crate) by_name: BTreeMap<Name, NodeId>,
     pub(crate) pods: BTreeMap<PodId, Pod>,
     pub(crate) sets: Vec<Set>,
     pub(crate) quota_full: bool,
     uids: u64,
+    pods_by_uid: ByUid<PodId>,
 }
 
 impl Cluster {
+    /// Nothing but a `RolloutStrategy`.
+    pub(crate) fn new(strategy: Strategy) -> Self {
+        Self {
+            pools: BTreeMap::new(),
+            strategy: Ok(strategy),
+            others: BTreeMap::new(),
+            nodes: Vec::new(),
+            by_name: BTreeMap::new(),
+            pods: BTreeMap::new(),
+            sets: Vec::new(),
+            quota_full: false,
+            uids: 0,
+            pods_by_uid: ByUid::default(),
+        }
+    }
+
+    /// A NodePool has these labels from now on.
+    pub(crate) fn label(&mut self, pool: &Name, mut labels: Vec<(Name, Name)>) {
+        labels.sort();
+        self.pools.insert(pool.clone(), labels);
+    }
+
+    /// The labels of all NodePools, sorted by pool.
+    pub(crate) fn pool_labels(&self) -> Vec<PoolLabels> {
+        let labels = |(pool, labels): (&Name, &Vec<_>)| PoolLabels { pool: pool.clone(), labels: labels.clone() };
+        self.pools.iter().map(labels).collect()
+    }
+
     /// A UID as random as the API server's, and the same each time.
     pub(crate) fn uid(&mut self) -> Uid {
         self.uids += 1;
@@ -168,6 +232,7 @@ impl Cluster {
             local: Local::default(),
         };
         self.pods.insert(id, pod);
+        self.pods_by_uid.insert(uid, id);
         id
     }
 
@@ -179,8 +244,14 @@ impl Cluster {
     /// Removes a pod's object.
     pub(crate) fn forget(&mut self, id: PodId) -> Option<Pod> {
         let pod = self.pods.remove(&id)?;
+        self.pods_by_uid.remove(&pod.uid);
         self.nodes[pod.node].pods.retain(|other| *other != id);
         Some(pod)
+    }
+
+    /// The pod of this UID.
+    pub(crate) fn pod_of(&self, uid: Uid) -> Option<&Pod> {
+        self.pods.get(self.pods_by_uid.get(&uid)?)
     }
 
     /// A pod's revision.
@@ -196,6 +267,18 @@ impl Cluster {
     /// The DaemonSet of this name.
     pub(crate) fn set(&self, name: &Name) -> Option<SetId> {
         self.sets.iter().position(|set| set.name == *name)
+    }
+}
+
+impl Rollout {
+    /// The decisions on its requests.
+    pub(crate) fn decided(&self) -> Vec<Decided> {
+        self.requests.iter().filter_map(|request| request.decided.clone()).collect()
+    }
+
+    /// It completed, and did not halt afterwards.
+    pub(crate) fn is_completed(&self) -> bool {
+        self.record.as_ref().is_some_and(|record| record.completed.is_some() && record.halt.is_none())
     }
 }
 

@@ -4,8 +4,8 @@ use std::fmt;
 
 use jiff::SignedDuration;
 use planner::fleet::Name;
-use planner::rollout::DesiredState;
-use planner::strategy::Amount;
+use planner::rollout::{DesiredState, Met};
+use planner::strategy::{Amount, Strategy};
 
 use crate::release::Release;
 use crate::transcript::list;
@@ -71,8 +71,38 @@ pub enum Happening {
     Desire(Name, DesiredState),
     /// A user sets `spec.resumeToken` of the newest run.
     Resume(Name, String),
-    /// A user changes the budget.
+    /// A user changes the max-unavailable annotation.
     Budget(Name, Amount),
+    /// A user edits the `RolloutStrategy`, makes it invalid or deletes it: then this says why.
+    Strategy(Box<Result<Strategy, String>>),
+    /// A user sets or removes the annotation that names the strategy.
+    Annotate(Name, bool),
+    /// A user sets `spec.promotedThrough` of the newest run.
+    Promote(Name, Name),
+    /// A human decides on the open request of the newest run for a wave.
+    Decide {
+        /// The DaemonSet.
+        daemon_set: Name,
+        /// The wave.
+        wave: Name,
+        /// Yes or no.
+        approved: bool,
+        /// Who.
+        approver: Name,
+    },
+    /// The labels of a NodePool change.
+    Label(Name, Vec<(Name, Name)>),
+    /// Nodes are moved to another pool.
+    Move(Vec<Name>, Name),
+    /// Something that is not of this world, and goes first, is up to date, is not, or nobody can tell any more.
+    Dependency {
+        /// Its name.
+        name: Name,
+        /// In these pools; none given: everywhere.
+        pools: Vec<Name>,
+        /// How far it is.
+        met: Met,
+    },
 }
 
 /// What the updater watches.
@@ -116,6 +146,36 @@ impl fmt::Display for Happening {
             Self::LoseAnswers(pause) => write!(f, "answers to deletes get lost for {}s", pause.as_secs()),
             Self::Desire(daemon_set, state) => write!(f, "the run of {daemon_set} shall be {state:?}"),
             Self::Resume(daemon_set, token) => write!(f, "the run of {daemon_set} is resumed with {token:?}"),
+            Self::Strategy(strategy) => match &**strategy {
+                Ok(_) => f.write_str("the strategy is edited"),
+                Err(why) => write!(f, "the strategy: {why}"),
+            },
+            Self::Annotate(daemon_set, true) => write!(f, "{daemon_set} names the strategy"),
+            Self::Annotate(daemon_set, false) => write!(f, "{daemon_set} names no strategy any more"),
+            Self::Promote(daemon_set, wave) => write!(f, "the run of {daemon_set} is promoted through wave {wave:?}"),
+            Self::Decide { wave, approved: true, approver, .. } => write!(f, "{approver} approves wave {wave:?}"),
+            Self::Decide { wave, approved: false, approver, .. } => write!(f, "{approver} rejects wave {wave:?}"),
+            Self::Label(pool, labels) => {
+                let labels: Vec<_> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+                write!(
+                    f,
+                    "pool {pool} is labelled {}",
+                    if labels.is_empty() { "with nothing".to_owned() } else { labels.join(", ") }
+                )
+            }
+            Self::Move(nodes, pool) => write!(f, "moved to pool {pool}: {}", list(nodes)),
+            Self::Dependency { name, pools, met } => {
+                let place = match pools.len() {
+                    0 => "everywhere".to_owned(),
+                    1 => format!("in pool {}", pools[0]),
+                    _ => format!("in pools {}", list(pools)),
+                };
+                match met {
+                    Met::Yes => write!(f, "{name} is up to date {place}"),
+                    Met::No => write!(f, "{name} is not up to date {place}"),
+                    Met::Unknown => write!(f, "nobody can tell whether {name} is up to date {place}"),
+                }
+            }
             Self::Budget(daemon_set, Amount::Count(n)) => write!(f, "maxUnavailable of {daemon_set} is {n} now"),
             Self::Budget(daemon_set, Amount::Percent(n)) => write!(f, "maxUnavailable of {daemon_set} is {n}% now"),
         }

@@ -12,6 +12,7 @@
 //! - [`transcript`] – a run in words: the reason of every step and hold.
 //! - [`story`] – text scripts with a transcript that anyone can read and review.
 //! - [`random`] – worlds made from a seed, for campaigns.
+//! - [`trial`] – one release on one fleet, in numbers: what `drover simulate` and `cargo xtask bench waves` repeat.
 //!
 //! Invariant: the planner is called in `updater.rs` and nowhere else.
 
@@ -26,6 +27,7 @@ pub mod release;
 pub mod rng;
 pub mod story;
 pub mod transcript;
+pub mod trial;
 mod updater;
 mod witness;
 pub mod world;

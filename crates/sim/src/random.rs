@@ -1,15 +1,14 @@
 //! Worlds made from a seed: fleets, strategies, releases and faults as they come. Each ends by healing everything and
 //! asking for one good release: it has to reach every node, and then all has to be quiet.
 
+mod strategy;
 mod trouble;
 
 use jiff::SignedDuration;
 use planner::fleet::Name;
-use planner::rollout::RunPhase;
-use planner::strategy::{Amount, CatchUp, SlowStart, Strategy, Timing};
+use planner::rollout::{Met, RunPhase};
 
 use crate::happening::Happening;
-use crate::pace::Pace;
 use crate::release::Release;
 use crate::rng::Rng;
 use crate::world::{Setup, Summary, World};
@@ -25,8 +24,8 @@ pub struct Failure {
 }
 
 /// The last release must be everywhere so long after all has healed: the slowest strategies move one unit at a time, and a
-/// unit of a superseded run may hold its slot until the progress deadline.
-const PATIENCE: SignedDuration = SignedDuration::from_hours(12);
+/// unit of a superseded run may hold its slot until the progress deadline. Windows and soaks multiply that.
+const PATIENCE: SignedDuration = SignedDuration::from_hours(72);
 
 /// After a run the last units leave exposure; then nothing is written any more.
 const WIND_DOWN: SignedDuration = SignedDuration::from_mins(30);
@@ -91,34 +90,16 @@ pub fn setup(seed: u64, transcript: bool) -> Setup {
     if rng.percent(20) {
         daemon_sets.push(("logger".into(), SignedDuration::ZERO));
     }
-    let strategy = strategy(&mut rng);
-    Setup { seed, nodes, daemon_sets, strategy, timing: Timing::default(), pace: Pace::varied(), transcript }
-}
-
-fn strategy(rng: &mut Rng) -> Strategy {
-    let amount = |rng: &mut Rng| {
-        let n = u32::try_from(1 + rng.below(60)).unwrap_or(1);
-        if rng.percent(70) { Amount::Percent(n) } else { Amount::Count(1 + n % 8) }
-    };
-    let max_unavailable = amount(rng);
-    let mut strategy = Strategy::implied(max_unavailable);
-    if rng.percent(30) {
-        strategy.max_unavailable_per_pool = Some(amount(rng));
+    let named = rng.percent(60);
+    let strategy = if named { strategy::with_waves(&mut rng) } else { strategy::plain(&mut rng) };
+    Setup {
+        daemon_sets,
+        pools: strategy::labels(&mut rng),
+        named,
+        approves: Some(SignedDuration::from_secs(i64::try_from(rng.below(1200)).unwrap_or_default())),
+        transcript,
+        ..Setup::of(seed, nodes, strategy)
     }
-    if rng.percent(30) {
-        strategy.slow_start = SlowStart::None;
-    }
-    if rng.percent(20) {
-        strategy.max_failures = amount(rng);
-    }
-    if rng.percent(20) {
-        strategy.min_ready = SignedDuration::from_secs(90);
-    }
-    if rng.percent(20) {
-        strategy.catch_up_max_unavailable = amount(rng);
-    }
-    debug_assert_eq!(strategy.catch_up, CatchUp::Always, "a node that is never caught up would never be done");
-    strategy
 }
 
 /// Everything that was broken works again.
@@ -139,4 +120,6 @@ fn heal(world: &mut World) {
         let amount = world.strategy().max_unavailable;
         world.happen(Happening::Budget(daemon_set, amount));
     }
+    world.happen(Happening::Strategy(Box::new(Ok(world.strategy().clone()))));
+    world.happen(Happening::Dependency { name: strategy::GATEWAY.into(), pools: Vec::new(), met: Met::Yes });
 }

@@ -5,6 +5,7 @@
 //! nodes a1..a3 in pool a
 //! nodes b1..b3 in pool b
 //! strategy maxUnavailable 10%
+//! wave canary pools a soak 10m
 //! at 0s template r2 good
 //! at 1m offline a1
 //! run until completed
@@ -14,11 +15,12 @@
 //! --- transcript
 //! ```
 //!
-//! A `run` line lets time pass; `at` is counted from the start. What can happen is in `story/words.rs`, what can be
-//! expected in `story/expect.rs`, both as tables of words.
+//! A `run` line lets time pass; `at` is counted from the start. Strategies are in `story/rules.rs`, what can happen
+//! is in `story/words.rs`, what can be expected in `story/expect.rs`, all as tables of words.
 
 mod expect;
 mod parse;
+mod rules;
 mod words;
 
 use jiff::SignedDuration;

@@ -3,28 +3,54 @@
 //! The witness never asks the planner anything. Where it cannot know what the planner knows (what a full list hides), it
 //! allows more, so that whatever it reports is wrong.
 
+mod budgets;
+mod waves;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use planner::fleet::{Name, Phase, Uid};
-use planner::rollout::Restart;
-use planner::strategy::{Amount, Strategy, Timing};
+use planner::rollout::{Decided, Progress, Restart, Run};
+use planner::strategy::{PoolLabels, Strategy, Timing};
 
 use crate::cluster::SetId;
-use crate::mirror::PodSeen;
+use crate::mirror::{NodeSeen, PodSeen};
 use crate::world::Item;
 
 /// Who watches the watcher.
 #[derive(Debug)]
 pub(crate) struct Witness {
     timing: Timing,
-    strategy: Strategy,
     nodes: BTreeMap<Name, Node>,
     pods: BTreeMap<(SetId, Name), Vec<Pod>>,
     flights: BTreeMap<(SetId, Uid), Flight>,
     /// Units that a user took as they are when resuming, until they are well.
     accepted: BTreeSet<(SetId, Name)>,
     listed: Timestamp,
+    /// How far the newest run of each DaemonSet is, as far as it can be told from outside.
+    runs: BTreeMap<SetId, waves::Progress>,
+}
+
+/// A plan to be judged, and what it may rely on.
+pub(crate) struct Scene<'a> {
+    pub(crate) now: Timestamp,
+    pub(crate) set: SetId,
+    pub(crate) revision: &'a Name,
+    pub(crate) number: i64,
+    /// No other revision was there before.
+    pub(crate) first: bool,
+    pub(crate) strategy: &'a Strategy,
+    pub(crate) steps: &'a [Restart],
+    /// What the run says of itself.
+    pub(crate) run: &'a Run,
+    pub(crate) is_rollback: bool,
+    pub(crate) promoted_through: &'a str,
+    /// The decisions at the API server.
+    pub(crate) decided: &'a [Decided],
+    /// The labels of pools, sorted by pool.
+    pub(crate) labels: &'a [PoolLabels],
+    /// How far the strategy's dependencies are, in its order.
+    pub(crate) dependencies: &'a [Progress],
 }
 
 #[derive(Debug)]
@@ -49,6 +75,8 @@ struct Flight {
     node: Name,
     pool: Name,
     revision: Name,
+    /// Of the run that did it.
+    number: i64,
     at: Timestamp,
     /// Its pod was Ready when we took it.
     healthy: bool,
@@ -60,35 +88,41 @@ struct Flight {
 }
 
 impl Witness {
-    pub(crate) const fn new(timing: Timing, strategy: Strategy) -> Self {
+    pub(crate) const fn new(timing: Timing) -> Self {
         Self {
             timing,
-            strategy,
             nodes: BTreeMap::new(),
             pods: BTreeMap::new(),
             flights: BTreeMap::new(),
             accepted: BTreeSet::new(),
             listed: Timestamp::MIN,
+            runs: BTreeMap::new(),
         }
     }
 
-    /// A full list follows: a new process knows nothing else.
-    pub(crate) fn list_begins(&mut self, now: Timestamp) {
+    /// A full list: a new process knows nothing else. A restart that was not recorded, of a node that is gone, has left no
+    /// trace.
+    pub(crate) fn lists(&mut self, nodes: Vec<NodeSeen>, pods: Vec<PodSeen>, now: Timestamp) {
         self.nodes.clear();
         self.pods.clear();
         self.listed = now;
+        nodes.into_iter().for_each(|seen| self.see(&Item::Node(seen), now));
+        pods.into_iter().for_each(|seen| self.see(&Item::Pod(seen), now));
+        let Self { nodes, pods, flights, .. } = self;
+        // Nor has a delete that did not happen.
+        let is_untouched = |set: SetId, flight: &Flight| {
+            let pods = pods.get(&(set, flight.node.clone())).into_iter().flatten();
+            pods.into_iter().any(|pod| !pod.seen.deleting && pod.seen.created < flight.at)
+        };
+        flights.retain(|(set, uid), flight| {
+            nodes.get(&flight.node).is_some_and(|node| node.uid == *uid) && !is_untouched(*set, flight)
+        });
     }
 
     /// The updater is killed. Of what it did in its last second nothing may be written: such restarts are known only by
     /// what they left on the nodes, and hold no slot beyond that.
     pub(crate) fn forget_unrecorded(&mut self, set: SetId, recorded: &BTreeSet<Uid>) {
         self.flights.retain(|(of, uid), _| *of != set || recorded.contains(uid));
-    }
-
-    /// It is complete. A restart that was not recorded, of a node that is gone, has left no trace.
-    pub(crate) fn list_ends(&mut self) {
-        let nodes = &self.nodes;
-        self.flights.retain(|(_, uid), flight| nodes.get(&flight.node).is_some_and(|node| node.uid == *uid));
     }
 
     /// Takes in what a watch shows.
@@ -99,13 +133,11 @@ impl Witness {
                 let ready = seen.ready.then(|| before.and_then(|node| node.ready).unwrap_or(now));
                 let node = Node { uid: seen.uid, pool: seen.pool.clone(), cordoned: seen.cordoned, ready };
                 self.nodes.insert(seen.name.clone(), node);
-                self.follow_links(now);
             }
             Item::NodeGone(name, uid) => {
                 if self.nodes.get(name).is_some_and(|node| node.uid == *uid) {
                     self.nodes.remove(name);
                 }
-                self.follow_links(now);
             }
             Item::Pod(seen) => self.see_pod(seen, now),
             Item::PodGone { set, node, uid } => {
@@ -113,7 +145,12 @@ impl Witness {
                     pods.retain(|pod| pod.seen.uid != *uid);
                 }
             }
-            Item::Set { .. } | Item::Control { .. } | Item::Bookmark => {}
+            Item::Set { .. }
+            | Item::Run { .. }
+            | Item::Strategy(_)
+            | Item::Pools(_)
+            | Item::Other(..)
+            | Item::Bookmark => {}
         }
     }
 
@@ -128,36 +165,26 @@ impl Witness {
         self.accepted.extend(broken.into_iter().map(|name| (set, name)));
     }
 
-    /// Judges the starts of a plan, the empty ones too, and remembers them.
-    pub(crate) fn starts(
-        &mut self,
-        set: SetId,
-        revision: &Name,
-        steps: &[Restart],
-        budget: Amount,
-        now: Timestamp,
-    ) -> Result<(), String> {
+    /// Judges a plan, also one that starts nothing, and remembers its starts.
+    pub(crate) fn judge(&mut self, scene: &Scene<'_>) -> Result<(), String> {
+        let Scene { set, now, strategy, steps, .. } = *scene;
         self.follow_links(now);
-        self.land(now);
-        if steps.is_empty() {
-            return Ok(());
-        }
+        self.land(now, strategy);
+        self.judge_waves(scene)?;
         for step in steps {
             self.judge_place(set, step, now)?;
         }
-        self.judge_budget(set, revision, steps, None, budget, now)?;
-        if let Some(per_pool) = self.strategy.max_unavailable_per_pool {
-            let pools: BTreeSet<_> = steps.iter().map(|step| step.pool.clone()).collect();
-            for pool in pools {
-                self.judge_budget(set, revision, steps, Some(&pool), per_pool, now)?;
-            }
+        if !steps.is_empty() {
+            self.judge_turns(scene)?;
+            self.judge_budgets(scene)?;
         }
         for step in steps {
             let healthy = self.ready_since(set, &step.node).is_some();
             let flight = Flight {
                 node: step.node.clone(),
                 pool: step.pool.clone(),
-                revision: revision.clone(),
+                revision: scene.revision.clone(),
+                number: scene.number,
                 at: now,
                 healthy,
                 troubled: false,
@@ -193,63 +220,6 @@ impl Witness {
         }
     }
 
-    /// Rule 1, for one scope.
-    fn judge_budget(
-        &self,
-        set: SetId,
-        revision: &Name,
-        steps: &[Restart],
-        pool: Option<&Name>,
-        amount: Amount,
-        now: Timestamp,
-    ) -> Result<(), String> {
-        let called = pool.map_or_else(|| "run".to_owned(), |pool| format!("pool {pool}"));
-        let inside = |node: &Node| pool.is_none_or(|pool| node.pool == *pool);
-        let counts = |(_, node): &(&Name, &Node)| inside(node) && self.is_reachable(node, now);
-        let reachable: Vec<&Name> = self.nodes.iter().filter(counts).map(|(name, _)| name).collect();
-        let allowed = amount.allowed(u32::try_from(reachable.len()).unwrap_or(u32::MAX)) as usize;
-        let is_new = |name: &Name| steps.iter().any(|step| step.node == *name && !step.was_down);
-        let flying = self
-            .flights
-            .iter()
-            .filter(|((of, _), flight)| *of == set && flight.open && pool.is_none_or(|pool| flight.pool == *pool));
-        let mut down: BTreeSet<&Name> = flying.clone().map(|(_, flight)| &flight.node).collect();
-        let broken = reachable.iter().filter(|name| self.counts_as_down(set, name, now));
-        down.extend(broken.copied());
-        let healthy: Vec<_> = reachable.iter().filter(|name| is_new(name)).copied().collect();
-        if !healthy.is_empty() {
-            down.extend(healthy);
-            if down.len() > allowed {
-                let names: Vec<_> = down.into_iter().cloned().collect();
-                let names = crate::transcript::list(&names);
-                return Err(format!("{names} are down in the {called} with the starts, {allowed} may be"));
-            }
-        }
-        let were_down = flying.filter(|(_, flight)| !flight.healthy && flight.revision == *revision).count();
-        let more = steps.iter().filter(|step| step.was_down && pool.is_none_or(|pool| step.pool == *pool)).count();
-        if more > 0 && were_down + more > allowed {
-            return Err(format!(
-                "{} units that were down are under way in the {called}, {allowed} may be",
-                were_down + more
-            ));
-        }
-        Ok(())
-    }
-
-    /// Down, and not so long that the planner may have given it up as broken before us.
-    fn counts_as_down(&self, set: SetId, name: &Name, now: Timestamp) -> bool {
-        if self.ready_since(set, name).is_some() || self.accepted.contains(&(set, name.clone())) {
-            return false;
-        }
-        let ours = self.nodes.get(name).and_then(|node| self.flights.get(&(set, node.uid)));
-        if let Some(flight) = ours {
-            return flight.healthy;
-        }
-        let pods = self.pods.get(&(set, name.clone()));
-        let since = pods.into_iter().flatten().map(|pod| pod.unready).max();
-        since.is_none_or(|since| now.duration_since(since) < self.timing.failed_after)
-    }
-
     fn is_reachable(&self, node: &Node, now: Timestamp) -> bool {
         let long = |since| now.duration_since(since) >= self.timing.reachable_after;
         !node.cordoned && node.ready.is_some_and(long)
@@ -279,7 +249,8 @@ impl Witness {
         pods.push(Pod { seen: seen.clone(), ready, unready });
     }
 
-    /// Since when the nodes of flights are away; a brake that has passed frees the slot, whatever comes after.
+    /// Since when the nodes of flights are away, as plans see it: what comes and goes between two is not seen. A brake that
+    /// has passed frees the slot, whatever comes after.
     fn follow_links(&mut self, now: Timestamp) {
         for ((_, uid), flight) in &mut self.flights {
             let node = self.nodes.get(&flight.node).filter(|node| node.uid == *uid);
@@ -292,8 +263,8 @@ impl Witness {
     }
 
     /// Flights that are over.
-    fn land(&mut self, now: Timestamp) {
-        let settle = self.timing.settle(SignedDuration::ZERO, &self.strategy);
+    fn land(&mut self, now: Timestamp, strategy: &Strategy) {
+        let settle = self.timing.settle(SignedDuration::ZERO, strategy);
         let mut over = Vec::new();
         for (key, flight) in &self.flights {
             let node = self.nodes.get(&flight.node).filter(|node| node.uid == key.1);
@@ -301,11 +272,14 @@ impl Witness {
             let created =
                 self.pods.get(&(key.0, flight.node.clone())).into_iter().flatten().map(|pod| pod.seen.created);
             let created = created.max();
-            let well = self.ready_since(key.0, &flight.node).zip(node_ready).is_some_and(|(pod, node)| {
-                // A list since then hides when it became Ready: the API server's stamp bridges the gap.
-                let bridged = created.filter(|at| *at <= self.listed);
-                bridged.unwrap_or_else(|| pod.max(node)) + settle <= now
-            });
+            // Until the watch shows the delete, the old pod is as well as it was.
+            let is_new = created.is_some_and(|created| flight.at <= created);
+            let well = is_new
+                && self.ready_since(key.0, &flight.node).zip(node_ready).is_some_and(|(pod, node)| {
+                    // A list since then hides when it became Ready: the API server's stamp bridges the gap.
+                    let bridged = created.filter(|at| *at <= self.listed);
+                    bridged.unwrap_or_else(|| pod.max(node)) + settle <= now
+                });
             if well {
                 over.push(*key);
             }
@@ -319,7 +293,7 @@ impl Witness {
             flight.absent = empty.then(|| flight.absent.unwrap_or(now));
             let missing = flight.absent.is_some_and(|since| now.duration_since(since) >= self.timing.replacement_after);
             let failed = flight.troubled && age >= self.timing.failed_after;
-            if failed || missing || age >= self.strategy.progress_deadline {
+            if failed || missing || age >= strategy.progress_deadline {
                 flight.open = false;
             }
         }

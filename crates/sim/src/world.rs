@@ -9,6 +9,7 @@ mod life;
 mod links;
 mod look;
 mod publish;
+mod runs;
 
 pub(crate) use publish::Item;
 
@@ -16,8 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use planner::fleet::Name;
-use planner::rollout::{HaltReason, Restart, RunPhase};
-use planner::strategy::{Strategy, Timing};
+use planner::rollout::{Counts, HaltReason, Hold, Point, Restart, RunPhase};
+use planner::strategy::{PoolLabels, Strategy, Timing};
 
 use crate::agenda::Agenda;
 use crate::cluster::{Cluster, NodeId, PodId, SetId};
@@ -33,18 +34,52 @@ use crate::witness::Witness;
 pub struct Setup {
     /// Of every delay and every order.
     pub seed: u64,
+    /// The time at which it begins.
+    pub start: Timestamp,
     /// Node names and their pools.
     pub nodes: Vec<(Name, Name)>,
     /// DaemonSets, each with its minReadySeconds; all run `r1` on every node.
     pub daemon_sets: Vec<(Name, SignedDuration)>,
+    /// The labels of NodePools.
+    pub pools: Vec<PoolLabels>,
     /// The rules of every run.
     pub strategy: Strategy,
+    /// The rules are a `RolloutStrategy` that the DaemonSets name: a run keeps those that it began with. Otherwise they are
+    /// the service's, and the budget is the max-unavailable annotation, which runs follow when it changes.
+    pub named: bool,
+    /// A human approves whatever a run asks for so long after; `None`: nobody does, unless it happens.
+    pub approves: Option<SignedDuration>,
     /// The service's timings.
     pub timing: Timing,
     /// How long things take.
     pub pace: Pace,
+    /// From an event to the look that it causes; what comes in between is seen by the same look.
+    pub gather: SignedDuration,
     /// Whether to write a transcript.
     pub transcript: bool,
+    /// Whether the witness judges every step. Trials, which count and do not judge, are several times as fast without.
+    pub witness: bool,
+}
+
+impl Setup {
+    /// A fleet of these nodes (name and pool) with one DaemonSet `agent`, judged by the witness, without a transcript.
+    pub fn of(seed: u64, nodes: Vec<(Name, Name)>, strategy: Strategy) -> Self {
+        Self {
+            seed,
+            start: Timestamp::from_second(START).unwrap_or_default(),
+            nodes,
+            daemon_sets: vec![("agent".into(), SignedDuration::ZERO)],
+            pools: Vec::new(),
+            strategy,
+            named: false,
+            approves: None,
+            timing: Timing::default(),
+            pace: Pace::varied(),
+            gather: SignedDuration::from_millis(5),
+            transcript: false,
+            witness: true,
+        }
+    }
 }
 
 /// What became of it, in numbers.
@@ -66,6 +101,17 @@ pub struct Summary {
     pub completed_after: Option<SignedDuration>,
 }
 
+/// How far a run is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Latest {
+    /// Its units by state.
+    pub counts: Counts,
+    /// So many of its waves have opened.
+    pub opened: usize,
+    /// What it waits for as a whole.
+    pub hold: Option<Hold>,
+}
+
 /// A deterministic world. The same setup and happenings give the same events to the millisecond.
 #[derive(Debug)]
 pub struct World {
@@ -74,7 +120,10 @@ pub struct World {
     agenda: Agenda<Event>,
     rng: Rng,
     pace: Pace,
+    gather: SignedDuration,
+    /// What the service takes for rules where a DaemonSet names no strategy.
     strategy: Strategy,
+    approves: Option<SignedDuration>,
     timing: Timing,
     cluster: Cluster,
     updater: Option<Updater>,
@@ -86,13 +135,16 @@ pub struct World {
     losing_until: Timestamp,
     template_changed: Option<Timestamp>,
     phases: Vec<Option<RunPhase>>,
+    /// Of each DaemonSet's newest run, as the updater last said.
+    latest: Vec<Latest>,
     down_by_us: BTreeSet<(SetId, NodeId)>,
     rebooted: BTreeSet<NodeId>,
     /// What it came to so far.
     pub summary: Summary,
     /// What was said so far.
     pub transcript: Transcript,
-    witness: Witness,
+    /// `None` in trials.
+    witness: Option<Box<Witness>>,
     broken: Vec<String>,
 }
 
@@ -130,6 +182,10 @@ enum Event {
     Arrives(SetId, u32, Restart),
     Answered(SetId, u32, Restart, commit::Fate),
     Publishes(SetId, u32, i64),
+    /// The updater asks for a human's decision on a wave of a run.
+    Asks(SetId, u32, i64, Name, Point),
+    /// The updater brings the template back to a revision, if its generation is still that.
+    RollsBack(SetId, u32, u64, Name),
 }
 
 /// What shows after containers have started.
@@ -146,16 +202,18 @@ const START: i64 = 1_798_416_000;
 impl World {
     /// A quiet fleet: all nodes Ready for a day, all pods settled at `r1`, and an updater that has watched them.
     pub fn new(setup: &Setup) -> Self {
-        let start = Timestamp::from_second(START).unwrap_or_default();
+        let start = setup.start;
         let mut world = Self {
             now: start,
             start,
             agenda: Agenda::new(),
             rng: Rng::new(setup.seed),
             pace: setup.pace,
+            gather: setup.gather,
             strategy: setup.strategy.clone(),
+            approves: setup.approves,
             timing: setup.timing.clone(),
-            cluster: Cluster::default(),
+            cluster: Cluster::new(setup.strategy.clone()),
             updater: None,
             life: 0,
             streams: BTreeMap::new(),
@@ -164,11 +222,12 @@ impl World {
             losing_until: start,
             template_changed: None,
             phases: vec![None; setup.daemon_sets.len()],
+            latest: vec![Latest::default(); setup.daemon_sets.len()],
             down_by_us: BTreeSet::new(),
             rebooted: BTreeSet::new(),
             summary: Summary::default(),
             transcript: Transcript::new(start, setup.transcript, setup.daemon_sets.len() > 1),
-            witness: Witness::new(setup.timing.clone(), setup.strategy.clone()),
+            witness: setup.witness.then(|| Box::new(Witness::new(setup.timing.clone()))),
             broken: Vec::new(),
         };
         let day_ago = start - SignedDuration::from_hours(24);
@@ -176,7 +235,10 @@ impl World {
             world.cluster.join(name, pool);
         }
         for (name, min_ready) in &setup.daemon_sets {
-            world.found(name, *min_ready, day_ago);
+            world.found(name, *min_ready, setup.named, day_ago);
+        }
+        for PoolLabels { pool, labels } in &setup.pools {
+            world.cluster.label(pool, labels.clone());
         }
         world.begin(day_ago);
         world
@@ -230,6 +292,11 @@ impl World {
         self.phases.get(daemon_set).copied().flatten()
     }
 
+    /// How far a DaemonSet's newest run is, as the updater last said.
+    pub fn latest(&self, daemon_set: usize) -> Option<&Latest> {
+        self.latest.get(daemon_set)
+    }
+
     /// Every node that is there, with the revision of its pod of this DaemonSet, if it has a live one.
     pub fn revisions(&self, daemon_set: usize) -> Vec<(Name, Option<Name>)> {
         let nodes = self.cluster.nodes.iter().enumerate().filter(|(_, node)| node.exists);
@@ -279,6 +346,8 @@ impl World {
             Event::Arrives(set, life, step) => self.arrive(set, life, step),
             Event::Answered(set, life, step, fate) => self.answered(set, life, step, fate),
             Event::Publishes(set, life, number) => self.write_status(set, life, number),
+            Event::Asks(set, life, number, wave, point) => self.ask(set, life, number, wave, point),
+            Event::RollsBack(set, life, generation, to) => self.roll_back(set, life, generation, to),
         }
     }
 

@@ -9,8 +9,7 @@ use std::thread;
 
 use jiff::SignedDuration;
 use planner::rollout::RunPhase;
-use planner::strategy::{Amount, Strategy, Timing};
-use sim::pace::Pace;
+use planner::strategy::{Amount, Strategy};
 use sim::release::Effect;
 use sim::{Happening, Release, Setup, World, random};
 
@@ -65,15 +64,8 @@ fn random_worlds_keep_every_rule_and_reach_the_end() {
 /// A fleet of 100 nodes in ten pools whose links flap, and a release in it, until the run ends.
 fn fleet(seed: u64, flapping_percent: usize, release: Release) -> World {
     let node = |n: usize| (format!("n{n:02}").into(), format!("p{}", n % 10).into());
-    let mut world = World::new(&Setup {
-        seed,
-        nodes: (0..100).map(node).collect(),
-        daemon_sets: vec![("agent".into(), SignedDuration::ZERO)],
-        strategy: Strategy::implied(Amount::Percent(10)),
-        timing: Timing::default(),
-        pace: Pace::varied(),
-        transcript: false,
-    });
+    let strategy = Strategy::implied(Amount::Percent(10));
+    let mut world = World::new(&Setup::of(seed, (0..100).map(node).collect(), strategy));
     let shift = usize::try_from(seed).unwrap();
     let flapping =
         world.node_names().into_iter().enumerate().filter(|(n, _)| (n * 37 + shift) % 100 < flapping_percent);

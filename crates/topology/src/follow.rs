@@ -1,18 +1,15 @@
 //! Keeps a view up to date.
 
-mod stream;
-
 use std::sync::Arc;
-use std::time::Duration;
 
+use chassis::follow::{Followed, Line, Source, follow as follow_source};
 use chassis::peer::PeerError;
 use futures::future::BoxFuture;
 use proto::topology::v1::{NodeSelector, PoolSelector};
 
-use crate::line::Line;
 use crate::settings::Settings;
+use crate::streams::{Nodes, Pools};
 use crate::view::View;
-use stream::{Nodes, Pools};
 
 /// What is to be followed.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -45,17 +42,13 @@ impl Interest {
 /// When the peer's address or name cannot be used.
 pub fn follow(settings: &Settings, interest: Interest) -> Result<Follow, PeerError> {
     let line = Arc::new(Line::to(&settings.peer)?);
-    let unknown_after = settings.unknown_after.get();
-    let view = View::new(unknown_after);
+    let view = View::new(settings.unknown_after.get());
     let mut parts: Vec<BoxFuture<'static, ()>> = Vec::new();
-    let silence = settings.silence();
     if let Some(selector) = interest.pools {
-        parts.push(Box::pin(stream::follow(Pools(selector), view.clone(), line.clone(), silence)));
-        parts.push(Box::pin(wake_when_unknown(view.clone(), unknown_after, View::pools_age)));
+        parts.push(Box::pin(part(Pools(selector), view.pools_followed(), line.clone(), settings.clone())));
     }
     if let Some(selector) = interest.nodes {
-        parts.push(Box::pin(stream::follow(Nodes(selector), view.clone(), line, silence)));
-        parts.push(Box::pin(wake_when_unknown(view.clone(), unknown_after, View::nodes_age)));
+        parts.push(Box::pin(part(Nodes(selector), view.nodes_followed(), line, settings.clone())));
     }
     let following = Box::pin(async move {
         futures::future::join_all(parts).await;
@@ -63,20 +56,7 @@ pub fn follow(settings: &Settings, interest: Interest) -> Result<Follow, PeerErr
     Ok(Follow { view, following })
 }
 
-/// Wakes the subscribers when what was known becomes unknown; who makes it known again wakes them too.
-async fn wake_when_unknown(view: View, after: Duration, age: fn(&View) -> Option<Duration>) {
-    /// A limit is passed, not reached.
-    const PAST: Duration = Duration::from_millis(1);
-    let left = || age(&view).and_then(|age| after.checked_sub(age));
-    let mut changes = view.subscribe();
-    loop {
-        if let Some(known_for) = left() {
-            tokio::time::sleep(known_for + PAST).await;
-            if left().is_none() {
-                view.wake();
-            }
-        } else if changes.changed().await.is_err() {
-            return;
-        }
-    }
+async fn part<S: Source>(source: S, followed: Followed<S::Row>, line: Arc<Line>, settings: Settings) {
+    let following = follow_source(&source, &followed, &line, settings.silence());
+    futures::future::join(following, followed.wake_when_unknown()).await;
 }

@@ -23,15 +23,13 @@
 //! # }
 //! ```
 //!
-//! [`table`] is what a view is made of: it takes messages and the time, and does no I/O.
+//! What follows the streams is [`chassis::follow`], as for every client of a feed.
 
-mod backoff;
 mod follow;
 mod known;
-mod line;
 mod model;
 mod settings;
-pub mod table;
+mod streams;
 mod view;
 
 pub use follow::{Follow, Interest, follow};

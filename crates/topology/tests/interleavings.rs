@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use chassis::feed::{Batch, Cursor, Entry, Feed, Selection, Settings, TokenError};
+use chassis::follow::table::{Mark, Message, Table};
 use proptest::prelude::*;
-use proto::topology::v1::{Mark, Reset};
 use topology::Node;
-use topology::table::{Message, Table};
 
 #[derive(Clone, Debug, PartialEq)]
 struct Row(Node);
@@ -56,11 +55,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 fn message(batch: Batch<Row>) -> Message<Node> {
     let Batch { reset, changed, removed, synced, token } = batch;
-    let reset = if reset.is_some() { Reset::OtherEpoch } else { Reset::Unspecified };
     Message {
         changed: changed.into_iter().map(|(_, row)| row.0).collect(),
         removed: removed.into_iter().map(|name| name.to_string()).collect(),
-        mark: Some(Mark { resume_token: token.encode(), synced, reset: reset.into(), source_age: None }),
+        mark: Some(Mark { resume_token: token.encode(), synced, reset: reset.is_some(), source_age: None }),
     }
 }
 

@@ -36,7 +36,7 @@ impl Progress {
                     }
                 }
                 Seen::Pod(pod) => drop(self.ready.remove(&pod.uid)),
-                Seen::Node(_) | Seen::DaemonSet(_) => {}
+                Seen::Node(_) | Seen::DaemonSet(_) | Seen::Run(_) | Seen::Pool(_) | Seen::Approval(_) => {}
             }
         }
         self.read = notes.len();
@@ -84,7 +84,7 @@ pub(super) fn course(notes: &[Note], calls: &[Call], user: &str, slots: usize) -
     }
     let generation = |note: &Note| match &note.seen {
         Seen::DaemonSet(set) => Some((set.metadata.generation, set.is_observed())),
-        Seen::Node(_) | Seen::Pod(_) | Seen::Revision(_) => None,
+        _ => None,
     };
     let last = notes.iter().filter_map(generation).map(|(generation, _)| generation).max();
     let observed = notes.iter().find(|note| generation(note).is_some_and(|(it, seen)| seen && Some(it) == last));

@@ -32,8 +32,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 const SOON: Duration = Duration::from_mins(1);
 
 /// Manifests under `deploy/` that daemon-updater needs, in this order.
-const MANIFESTS: [&str; 4] = [
+const MANIFESTS: [&str; 6] = [
+    "deploy/crds/approvalrequests.drover.dev.yaml",
     "deploy/crds/fleetrollouts.drover.dev.yaml",
+    "deploy/crds/rolloutstrategies.drover.dev.yaml",
     "deploy/drover-system/namespace.yaml",
     "deploy/daemon-updater/service-account.yaml",
     "deploy/daemon-updater/rbac.yaml",

@@ -1,6 +1,7 @@
 //! The program behind `cargo xtask demo` and `cargo xtask dev`.
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -18,11 +19,14 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Shows a DaemonSet being upgraded past offline nodes, in four acts. Exit code 0 when every expected fact held.
+    /// Shows a DaemonSet being upgraded wave by wave, past offline nodes, in four acts. Exit code 0 when every expected fact held.
     Demo {
         /// No pictures that move and no colours, as without a terminal.
         #[arg(long)]
         plain: bool,
+        /// Keeps pictures of some moments in this folder, as SVG.
+        #[arg(long, value_name = "FOLDER")]
+        pictures: Option<PathBuf>,
     },
     /// Starts a cluster with daemon-updater and a DaemonSet, and leaves them running until Ctrl-C.
     Dev {
@@ -50,8 +54,8 @@ async fn main() -> ExitCode {
 async fn obey(command: Command) -> Result<ExitCode> {
     let ended = ended()?;
     match command {
-        Command::Demo { plain } => tokio::select! {
-            held = demo::show(plain) => Ok(if held? { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
+        Command::Demo { plain, pictures } => tokio::select! {
+            held = demo::show(plain, pictures) => Ok(if held? { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
             // What was started ends with its guards.
             () = ended => Ok(ExitCode::from(INTERRUPTED)),
         },

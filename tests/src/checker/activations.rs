@@ -67,6 +67,11 @@ impl Activation {
         self.at <= at && at < self.ended
     }
 
+    /// Its verdict, if it had one then.
+    pub(super) fn end_at(&self, at: Timestamp) -> End {
+        if self.ended <= at { self.end } else { End::None }
+    }
+
     /// The unit was down before and is after: it is down no more by this.
     pub(super) fn is_pre_existing(&self, at: Timestamp) -> bool {
         self.was_available != Fact::Yes && self.end == End::Failed && self.ended <= at
@@ -135,7 +140,7 @@ fn end(units: &Units<'_>, node: &str, at: Timestamp) -> (Timestamp, End) {
 
 /// A live pod of it was Ready on its Ready node for long enough.
 fn settled(units: &Units<'_>, node: &str, at: Timestamp) -> Option<Timestamp> {
-    let settle = units.rules.settle(units.min_ready(Moment { at, lag: units.rules.lag }));
+    let settle = units.settle(Moment { at, lag: units.rules.lag });
     let nodes = units.history.nodes.get(node)?;
     let ready_node = |node: &Option<NodeState>| node.as_ref().is_some_and(|node| node.ready_since.is_some());
     let up: Vec<_> = spans(nodes, ready_node).collect();
@@ -151,7 +156,8 @@ fn settled(units: &Units<'_>, node: &str, at: Timestamp) -> Option<Timestamp> {
 fn failed(units: &Units<'_>, node: &str, at: Timestamp) -> Option<Timestamp> {
     let nodes = units.history.nodes.get(node)?;
     let ready = |node: &Option<NodeState>| node.as_ref().is_some_and(|node| node.ready_since.is_some());
-    let late = nodes.held_for(at, units.rules.progress_deadline, Timestamp::MAX, ready);
+    let deadline = units.progress_deadline(Moment { at, lag: units.rules.lag });
+    let late = nodes.held_for(at, deadline, Timestamp::MAX, ready);
     let pods = units.history.pods_on(units.uid, node);
     let troubled = pods.filter_map(|pod| {
         let in_trouble = |state: &PodState| !state.gone && state.trouble_since.is_some();

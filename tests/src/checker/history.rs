@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use api::annotations::{UpdateStrategy, max_unavailable, update_strategy};
+use api::approval_request::ApprovalPoint;
 use api::daemon_set::DaemonSet;
 use jiff::{SignedDuration, Timestamp};
 use planner::fleet;
@@ -10,7 +11,7 @@ use planner::placement::Placement;
 use planner::strategy::Amount;
 
 use super::audit::{Call, publications};
-use super::note::{NodeSeen, Note, PodSeen, RevisionSeen, Seen};
+use super::note::{ApprovalSeen, NodeSeen, Note, PodSeen, PoolSeen, RevisionSeen, RunSeen, RunState, Seen};
 use super::timeline::{Published, Timeline};
 
 /// Before everything: since when something holds that held at first sight.
@@ -28,6 +29,10 @@ pub(super) struct History {
     pub pods: BTreeMap<String, PodLine>,
     /// By UID.
     pub sets: BTreeMap<String, SetLine>,
+    /// The labels of pools, by name.
+    pub pools: BTreeMap<String, Timeline<BTreeMap<String, String>>>,
+    /// By run (its UID) and wave: at which points somebody approved, and when that may first have been public.
+    pub approvals: HashMap<(String, String), Vec<(ApprovalPoint, Timestamp)>>,
     /// UIDs of pods by DaemonSet and node.
     places: HashMap<String, HashMap<String, Vec<String>>>,
 }
@@ -78,6 +83,8 @@ pub(super) struct SetLine {
     pub newest: Timeline<Revision>,
     /// The lowest revision number seen.
     pub first_number: i64,
+    /// Its runs, by the number of the revision.
+    pub runs: BTreeMap<i64, Timeline<RunState>>,
 }
 
 /// A DaemonSet at some time.
@@ -156,6 +163,21 @@ impl History {
                     line.newest.push(published, Revision { hash: hash.clone(), number: *number });
                 }
             }
+            // A run is known by what it last said: one that somebody deletes is made again.
+            Seen::Run(run) if !note.gone => {
+                let RunSeen { owner, number, state, .. } = &**run;
+                let line = self.sets.entry(owner.clone()).or_default();
+                line.runs.entry(*number).or_default().push(published, state.clone());
+            }
+            Seen::Pool(PoolSeen { name, labels }) => {
+                let labels = if note.gone { BTreeMap::new() } else { labels.clone() };
+                self.pools.entry(name.clone()).or_default().push(published, labels);
+            }
+            Seen::Approval(ApprovalSeen { run, wave, point, approved: true, .. }) => {
+                let key = (run.clone(), wave.clone());
+                self.approvals.entry(key).or_default().push((*point, published.earliest));
+            }
+            Seen::Run(_) | Seen::Approval(_) => {}
         }
     }
 }

@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::activations::{self, Activation, Deletion};
 use super::audit::Call;
-use super::budget;
+use super::budget::{self, Scope};
+use super::gates;
 use super::history::{History, LONG_AGO, NodeState, PodLine};
 use super::leaders::{Leaders, is_updaters};
 use super::note::Note;
@@ -15,6 +16,7 @@ use super::start;
 use super::timeline::spans;
 use super::units::{Moment, Units};
 use super::verdict::{Rule, Verdict, Violation};
+use super::waves::Run;
 
 /// What is known of a run.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +48,8 @@ struct Case<'a> {
     units: Units<'a>,
     deletions: Vec<Deletion<'a>>,
     activations: Vec<Activation>,
+    /// By strategies that the DaemonSet names.
+    runs: Vec<Run<'a>>,
 }
 
 /// Judges a run by these rules.
@@ -130,7 +134,8 @@ fn cases<'a>(
         let units = Units { history, rules, uid, set };
         let deletions = deletions.remove(units.uid).unwrap_or_default();
         let activations = activations::activations(&units, &deletions);
-        Case { units, deletions, activations }
+        let runs = Run::all(&units, &activations);
+        Case { units, deletions, activations, runs }
     };
     judged.map(|(uid, set)| (uid.as_str(), set)).map(case).collect()
 }
@@ -158,7 +163,7 @@ impl Case<'_> {
             self.note_return(deletion, verdict);
         }
         for (at, activation) in self.activations.iter().enumerate().filter(|(_, activation)| activation.controlled) {
-            if let Some((rule, what)) = budget::judge(&self.units, &self.activations, at) {
+            for (rule, what) in self.broken(at) {
                 verdict.add(activation.at, rule, &self.object(&activation.node), what);
             }
             if let Some(tight) = budget::tight(&self.units, &self.activations, at) {
@@ -168,6 +173,19 @@ impl Case<'_> {
         }
         self.count_most(verdict);
         self.find_lost(verdict);
+    }
+
+    /// The rules about budgets, waves and windows that a start breaks. With a newer revision on its way it is right if it is
+    /// so by either run.
+    fn broken(&self, at: usize) -> Vec<(Rule, String)> {
+        let moment = Moment { at: self.activations[at].at, lag: self.units.rules.lag };
+        let of_run = |run: Option<&Run<'_>>| gates::broken(&self.units, run, &self.activations, at);
+        let mut judged = Vec::new();
+        for revision in self.units.newest(moment) {
+            judged.push(of_run(self.runs.iter().find(|run| run.revision == revision)));
+        }
+        let best = judged.into_iter().rev().min_by_key(Vec::len);
+        best.unwrap_or_else(|| of_run(None))
     }
 
     fn object(&self, name: &str) -> String {
@@ -187,7 +205,8 @@ impl Case<'_> {
             let begun = self.activations.partition_point(|activation| activation.at <= at);
             let begun = &self.activations[..begun];
             let started: HashSet<_> = begun.iter().filter(|a| a.controlled && a.is_open(at)).map(|a| &a.node).collect();
-            let down = budget::count(&self.units, begun, Moment { at, lag: SignedDuration::ZERO }).down;
+            let moment = Moment { at, lag: SignedDuration::ZERO };
+            let down = budget::count(&self.units, begun, moment, &Scope::whole(&self.units, moment)).down;
             verdict.most_down = verdict.most_down.max(u32::try_from(down.len()).unwrap_or(u32::MAX));
             verdict.most_started = verdict.most_started.max(u32::try_from(started.len()).unwrap_or(u32::MAX));
         }

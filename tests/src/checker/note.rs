@@ -1,5 +1,7 @@
 //! What the independent watcher sees of one object, in records of its own.
 
+mod rollouts;
+
 use anyhow::{Context as _, Result};
 use api::daemon_set::DaemonSet;
 use jiff::Timestamp;
@@ -8,6 +10,8 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Node, Pod};
 use kube::ResourceExt as _;
 use planner::fleet;
 use serde_json::Value;
+
+pub(super) use rollouts::{ApprovalSeen, PoolSeen, RunSeen, RunState};
 
 /// One event of a watch.
 #[derive(Clone, Debug)]
@@ -35,6 +39,12 @@ pub enum Seen {
     DaemonSet(Box<DaemonSet>),
     /// A revision that a DaemonSet controls.
     Revision(RevisionSeen),
+    /// A run of a DaemonSet.
+    Run(Box<RunSeen>),
+    /// A pool of nodes.
+    Pool(PoolSeen),
+    /// A request for somebody's approval.
+    Approval(ApprovalSeen),
 }
 
 /// A node as it is.
@@ -91,11 +101,18 @@ pub enum Kind {
     DaemonSet,
     /// `apps/v1` controllerrevisions.
     Revision,
+    /// `drover.dev/v1alpha1` fleetrollouts.
+    Run,
+    /// `apps.openyurt.io/v1beta2` nodepools.
+    Pool,
+    /// `drover.dev/v1alpha1` approvalrequests.
+    Approval,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Node, Self::Pod, Self::DaemonSet, Self::Revision];
+    pub const ALL: [Self; 7] =
+        [Self::Node, Self::Pod, Self::DaemonSet, Self::Revision, Self::Run, Self::Pool, Self::Approval];
 
     /// The record of an object of this kind; `None` for one that does not matter.
     pub fn read(self, object: Value) -> Result<Option<Seen>> {
@@ -109,6 +126,9 @@ impl Kind {
             Self::Revision => {
                 revision(&serde_json::from_value(object).context("reading a revision")?).map(Seen::Revision)
             }
+            Self::Run => Some(Seen::Run(Box::new(rollouts::run(object)?))),
+            Self::Pool => Some(Seen::Pool(rollouts::pool(object)?)),
+            Self::Approval => Some(Seen::Approval(rollouts::approval(object)?)),
         };
         Ok(seen)
     }

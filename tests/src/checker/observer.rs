@@ -16,6 +16,8 @@ use super::note::{Kind, Note, Seen};
 
 /// After a failed watch.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
+/// After the API server said that it knows no such kind: its definition may come.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// A list of everything takes well under a second.
 const LISTED_WITHIN: Duration = Duration::from_mins(1);
 
@@ -83,13 +85,16 @@ impl Watch {
         let mut listed = Some(listed);
         loop {
             let version = self.list(listed.is_some()).await;
-            if let Ok(version) = version {
+            let unknown = version.as_ref().is_err_and(is_unknown);
+            if version.is_ok() || unknown {
                 if let Some(listed) = listed.take() {
                     let _ = listed.send(()).await;
                 }
+            }
+            if let Ok(version) = version {
                 self.follow(version).await;
             }
-            tokio::time::sleep(RETRY_AFTER).await;
+            tokio::time::sleep(if unknown { LOOK_AGAIN_AFTER } else { RETRY_AFTER }).await;
         }
     }
 
@@ -149,17 +154,19 @@ impl Watch {
     }
 
     fn api(&self) -> Api<DynamicObject> {
-        let (group, kind, plural) = match self.kind {
-            Kind::Node => ("", "Node", "nodes"),
-            Kind::Pod => ("", "Pod", "pods"),
-            Kind::DaemonSet => ("apps", "DaemonSet", "daemonsets"),
-            Kind::Revision => ("apps", "ControllerRevision", "controllerrevisions"),
+        let (group, version, kind, plural) = match self.kind {
+            Kind::Node => ("", "v1", "Node", "nodes"),
+            Kind::Pod => ("", "v1", "Pod", "pods"),
+            Kind::DaemonSet => ("apps", "v1", "DaemonSet", "daemonsets"),
+            Kind::Revision => ("apps", "v1", "ControllerRevision", "controllerrevisions"),
+            Kind::Run => ("drover.dev", "v1alpha1", "FleetRollout", "fleetrollouts"),
+            Kind::Pool => ("apps.openyurt.io", "v1beta2", "NodePool", "nodepools"),
+            Kind::Approval => ("drover.dev", "v1alpha1", "ApprovalRequest", "approvalrequests"),
         };
-        let version = if group.is_empty() { "v1".to_owned() } else { format!("{group}/v1") };
         let resource = ApiResource {
             group: group.to_owned(),
-            version: "v1".to_owned(),
-            api_version: version,
+            version: version.to_owned(),
+            api_version: if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") },
             kind: kind.to_owned(),
             plural: plural.to_owned(),
         };
@@ -167,17 +174,24 @@ impl Watch {
     }
 }
 
+/// Whether the API server knows no such kind.
+fn is_unknown(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(kube::Error::Api(status)) if status.code == 404)
+}
+
 fn held(notes: &Mutex<Vec<Note>>) -> MutexGuard<'_, Vec<Note>> {
     notes.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Seen {
-    /// The namespace of a pod or DaemonSet.
+    /// The namespace of an object that has one; revisions go with their DaemonSet.
     pub fn namespace(&self) -> Option<&str> {
         match self {
             Self::Pod(pod) => Some(&pod.namespace),
             Self::DaemonSet(set) => Some(&set.metadata.namespace),
-            Self::Node(_) | Self::Revision(_) => None,
+            Self::Run(run) => Some(&run.namespace),
+            Self::Approval(request) => Some(&request.namespace),
+            Self::Node(_) | Self::Revision(_) | Self::Pool(_) => None,
         }
     }
 }

@@ -33,6 +33,10 @@ pub(super) fn outdated(units: &Units<'_>, deletion: &Deletion<'_>) -> Option<(Ru
 /// The DaemonSet asks for it.
 pub(super) fn asked_for(units: &Units<'_>, deletion: &Deletion<'_>) -> Option<(Rule, String)> {
     let moment = Moment { at: deletion.at, lag: units.rules.lag };
+    if units.lacks_strategy(moment) {
+        let what = format!("the strategy that DaemonSet {} names is not there", units.set.name);
+        return Some((Rule::NotAsked, what));
+    }
     let wanted = units.sets(moment).any(|set| set.is_some_and(|set| set.wanted));
     (!wanted)
         .then(|| (Rule::NotAsked, format!("DaemonSet {} does not ask for upgrades that can be made", units.set.name)))

@@ -1,6 +1,7 @@
 //! A checker that cannot fail is a defect: each rule is broken here, beside a run that comes as close as is right.
 
 mod story;
+mod waves;
 
 use std::collections::BTreeSet;
 

@@ -3,10 +3,15 @@
 //! News in favour of a start (a node became Ready, a pod available) counts from the moment at which it may have been public;
 //! news against it from `lag` after it surely was. With a lag of zero this is the state itself.
 
+use std::collections::BTreeSet;
+
+use api::fleet_rollout::Strategy;
 use jiff::{SignedDuration, Timestamp};
 use planner::strategy::Amount;
 
 use super::history::{History, NodeState, PodState, Revision, SetLine, SetState};
+use super::note::RunState;
+use super::places::Labels;
 use super::rules::Rules;
 
 /// A DaemonSet and the fleet.
@@ -43,7 +48,7 @@ pub(super) enum Fact {
 }
 
 impl Fact {
-    fn of(believable: impl Iterator<Item = bool>) -> Self {
+    pub(super) fn of(believable: impl Iterator<Item = bool>) -> Self {
         let (mut yes, mut no) = (false, false);
         believable.for_each(|holds| if holds { yes = true } else { no = true });
         match (yes, no) {
@@ -119,8 +124,31 @@ impl<'a> Units<'a> {
         })
     }
 
-    /// The largest budget that may be in force: a run keeps the one that it began with.
+    /// What its runs say that may be believed to be in force.
+    pub(super) fn runs(&self, moment: Moment) -> impl Iterator<Item = &'a RunState> {
+        let set = self.set;
+        let lines = self.newest(moment).filter_map(|newest| set.runs.get(&newest.number));
+        lines.flat_map(move |line| line.believable(moment.at, moment.lag))
+    }
+
+    /// Whether the strategy in force is surely one that is named and not there.
+    pub(super) fn lacks_strategy(&self, moment: Moment) -> bool {
+        let mut runs = self.runs(moment).peekable();
+        runs.peek().is_some() && runs.all(|run| run.named && run.strategy.is_none())
+    }
+
+    /// The largest budget that may be in force: that of a strategy which is named, else the annotation's.
     pub(super) fn budget(&self, moment: Moment) -> Amount {
+        let budget = |strategy: &Strategy| strategy.max_unavailable.map_or(Amount::Percent(100), |amount| amount.0);
+        let runs: Vec<_> = self.runs(moment).map(|run| named(run).map(budget)).collect();
+        let by_annotation = runs.is_empty() || runs.iter().any(Option::is_none);
+        let budgets =
+            by_annotation.then(|| self.annotated_budget(moment)).into_iter().chain(runs.into_iter().flatten());
+        budgets.max_by_key(|budget| budget.allowed(100)).unwrap_or(Amount::Count(0))
+    }
+
+    /// The largest budget that the annotation may set: a run keeps the one that it began with.
+    fn annotated_budget(&self, moment: Moment) -> Amount {
         let begun = self.set.newest.believable(moment.at, moment.lag).next().and_then(|oldest| {
             let first = self.set.newest.changes().iter().find(|(_, revision)| revision == oldest);
             first.map(|(published, _)| published.earliest)
@@ -128,6 +156,33 @@ impl<'a> Units<'a> {
         let lag = begun.map_or(moment.lag, |begun| moment.lag.max(moment.at.duration_since(begun)));
         let budgets = self.sets(Moment { at: moment.at, lag }).flatten().map(|set| set.budget);
         budgets.max_by_key(|budget| budget.allowed(100)).unwrap_or(Amount::Count(0))
+    }
+
+    /// How long a unit must be Ready on a Ready node to count as settled, at the least.
+    pub(super) fn settle(&self, moment: Moment) -> SignedDuration {
+        let of_run = |run: &RunState| named(run).map_or(0, |strategy| strategy.unit.min_ready_seconds);
+        let seconds = self.runs(moment).map(of_run).min().unwrap_or_default();
+        self.rules.settle(self.min_ready(moment).max(SignedDuration::from_secs(i64::from(seconds))))
+    }
+
+    /// After what time a unit that has not settled has failed, at the least.
+    pub(super) fn progress_deadline(&self, moment: Moment) -> SignedDuration {
+        let strategies = self.runs(moment).filter_map(named);
+        let deadlines = strategies.map(|strategy| strategy.unit.progress_deadline_seconds);
+        let deadlines = deadlines.map(|seconds| SignedDuration::from_secs(i64::from(seconds)));
+        deadlines.chain([self.rules.progress_deadline]).min().unwrap_or_default()
+    }
+
+    /// The pools that a node may be believed to be in.
+    pub(super) fn pools(&self, node: &str, moment: Moment) -> BTreeSet<&'a str> {
+        self.nodes(node, moment).flatten().map(|node| &*node.node.pool).collect()
+    }
+
+    /// The labels that a pool may be believed to have; none if it has no NodePool.
+    pub(super) fn labels(&self, pool: &str, moment: Moment) -> Vec<Labels> {
+        let line = self.history.pools.get(pool);
+        let known: Vec<_> = line.into_iter().flat_map(|line| line.believable(moment.at, moment.lag)).cloned().collect();
+        if known.is_empty() { vec![Labels::new()] } else { known }
     }
 
     /// The DaemonSet's `minReadySeconds`.
@@ -141,9 +196,15 @@ impl<'a> Units<'a> {
         Fact::of(line.believable(moment.at, moment.lag).map(|pod| pod.live && pod.ready_since.is_some_and(long)))
     }
 
-    fn nodes(&self, node: &str, moment: Moment) -> impl Iterator<Item = Option<&'a NodeState>> {
+    /// A node's states that may be believed.
+    pub(super) fn nodes(&self, node: &str, moment: Moment) -> impl Iterator<Item = Option<&'a NodeState>> {
         let history: &'a History = self.history;
         let line = history.nodes.get(node);
         line.into_iter().flat_map(move |line| line.believable(moment.at, moment.lag)).map(Option::as_ref)
     }
+}
+
+/// The strategy of a run that its DaemonSet names, once it is there.
+fn named(run: &RunState) -> Option<&Strategy> {
+    run.strategy.as_deref().filter(|_| run.named)
 }

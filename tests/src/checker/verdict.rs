@@ -65,6 +65,20 @@ pub enum Rule {
     Budget,
     /// `allowed` is computed over reachable units.
     Denominator,
+    /// No start above what is allowed in its wave.
+    WaveBudget,
+    /// No start above what is allowed in its pool.
+    PoolBudget,
+    /// No start of a unit that was away above what is allowed for catching up.
+    CatchUpBudget,
+    /// No more pools of a wave under change than may be.
+    ConcurrentPools,
+    /// No start before the waves before have succeeded and soaked.
+    WaveOrder,
+    /// No start in or after a wave that somebody must approve, before he did.
+    NotApproved,
+    /// No start outside of windows.
+    Window,
     /// No deletion on a node known to be NotReady.
     NotReady,
     /// No deletion on a cordoned node.

@@ -10,10 +10,11 @@ use xtask::releases::KILLS_NODE;
 
 use super::facts::{self, Fact, Known};
 use super::fleet::Fleet;
+use super::picture::Pictures;
 use super::play::{Audience, Played, Scene};
 use super::results::{self, Kind};
 use super::screen::Screen;
-use super::stage::{self, DAEMON_SET, MAX_UNAVAILABLE, READY_AFTER, Stage};
+use super::stage::{self, CANARY, CANARY_POOL, DAEMON_SET, MAX_UNAVAILABLE, READY_AFTER, SOAK, Stage};
 use super::text::{Line, Tone, count, wrap};
 use crate::checker::{Ending, Evidence, Rules, Verdict, judge};
 
@@ -37,12 +38,13 @@ pub(super) struct Acts {
     fleet: Fleet,
     offline: Vec<String>,
     played: Vec<(&'static str, Kind, Played)>,
+    pictures: Pictures,
     begun: Instant,
 }
 
 impl Acts {
     /// Sets the stage, and takes some nodes offline.
-    pub(super) async fn prepare(screen: &mut Screen) -> Result<Self> {
+    pub(super) async fn prepare(screen: &mut Screen, pictures: Pictures) -> Result<Self> {
         let begun = Instant::now();
         introduce(screen);
         let stage = Stage::set(NODES, POOLS, &mut |step| screen.step(step)).await?;
@@ -51,7 +53,7 @@ impl Acts {
         stage.nodes.offline(&offline).await?;
         stage.nodes.await_ready(&offline, false, NODES_WITHIN).await?;
         let fleet = Fleet::new(DAEMON_SET, stage::pace().timing);
-        Ok(Self { stage, fleet, offline, played: Vec::new(), begun })
+        Ok(Self { stage, fleet, offline, played: Vec::new(), pictures, begun })
     }
 
     /// Plays the acts, until one does not have its effect.
@@ -102,8 +104,9 @@ impl Acts {
     async fn good_release(&mut self, screen: &mut Screen) -> Result<()> {
         let reachable = usize::try_from(NODES)? - OFFLINE.len();
         self.announce(screen, &format!("A release, while {} of {NODES} nodes are offline", OFFLINE.len()), &format!(
-            "Image tag v2. The {reachable} reachable nodes are to get it, the first 3, then as many as have settled, and at \
-             most {MAX_UNAVAILABLE} % of them down at once. The offline ones are left alone."
+            "Image tag v2. Its first wave, {CANARY}, is {CANARY_POOL}: 3 nodes, then as many as have settled. Once it has soaked \
+             for {SOAK} s it waits for approval, which this script gives with `drover approve`. Then come the others, at most \
+             {MAX_UNAVAILABLE} % of the {reachable} reachable nodes at once. The offline ones are left alone."
         ));
         let done = |scene: &Scene| completed(scene, 2) && scene.look.all.settled == reachable;
         self.act(
@@ -138,7 +141,8 @@ impl Acts {
     async fn killer_release(&mut self, screen: &mut Screen) -> Result<()> {
         self.announce(screen, "A release that takes its nodes away", &format!(
             "Image tag v3: as soon as its pod is Ready, the node is gone, as with a bad driver. Kubernetes reports that {} s \
-             late; until then all looks well.", stage::pace().timing.node_monitor_grace.as_secs()
+             late; until then all looks well. What the canary loses, the others are spared.",
+            stage::pace().timing.node_monitor_grace.as_secs()
         ));
         // Ready at once: the worst kind.
         let template = [(KILLS_NODE, Some("true")), (READY_AFTER, None)];
@@ -153,7 +157,8 @@ impl Acts {
             screen,
             "A fixed release",
             &format!(
-                "{} powered on again, then image tag v4 for all {NODES}. A new revision ends the halt.",
+                "{} powered on again, then image tag v4 for all {NODES}. A new revision ends the halt, and is a canary first \
+                 and approved like the other one.",
                 count(killed.len(), "lost node")
             ),
         );
@@ -175,12 +180,20 @@ impl Acts {
         done: impl Fn(&Scene) -> bool,
         linger: Duration,
     ) -> Result<()> {
-        let mut audience = Audience { stage: &self.stage, fleet: &mut self.fleet, screen };
+        let mut audience =
+            Audience { stage: &self.stage, fleet: &mut self.fleet, screen, pictures: &mut self.pictures };
         let played =
             audience.watch(begin(&self.stage), done, linger).await.with_context(|| format!("playing: {name}"))?;
         let took = played.done.duration_since(played.began);
+        let lost = played.last.look.all.lost;
         let ending = if played.finished {
-            Line::of(Tone::Good, format!("  ✓ after {:.1} s", took.as_secs_f64()))
+            let spared = match kind {
+                Kind::Killer => {
+                    format!(": {} lost, {} saved", count(lost, "node"), played.last.look.all.nodes() - lost)
+                }
+                Kind::Release | Kind::Return => String::new(),
+            };
+            Line::of(Tone::Good, format!("  ✓ after {:.1} s{spared}", took.as_secs_f64()))
         } else {
             Line::of(Tone::Bad, "  ✗ not within its time: the show ends here")
         };
@@ -242,14 +255,14 @@ fn title(screen: &mut Screen, text: &str) {
 }
 
 fn introduce(screen: &mut Screen) {
-    screen.say(&Line::of(Tone::Strong, "Drover upgrades a DaemonSet past nodes that are offline"));
+    screen.say(&Line::of(Tone::Strong, "Drover upgrades a DaemonSet wave by wave, past nodes that are offline"));
     screen.say(&Line::new());
     let Timing { reachable_after, node_monitor_grace, settle_margin, .. } = stage::pace().timing;
     let text = format!(
         "A real control plane on this machine, {NODES} nodes in {POOLS} pools simulated by kwok, and daemon-updater as a process \
          of its own. Times are short for the show: node leases and the grace period last {} s (elsewhere 40 s and 50 s), a node \
          is reachable after {} s (60 s), and a pod has settled after {} s (60 s): the grace period and a margin of {} s. \
-         max-unavailable is {MAX_UNAVAILABLE} %.",
+         The DaemonSet goes by a RolloutStrategy. What is shown is what `drover status -w` shows.",
         node_monitor_grace.as_secs(),
         reachable_after.as_secs(),
         stage::settle().as_secs(),

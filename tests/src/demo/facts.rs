@@ -2,7 +2,9 @@
 
 use jiff::SignedDuration;
 
+use super::fleet::Look;
 use super::results::Result;
+use super::stage::{CANARY, CANARY_POOL};
 use super::text::{Line, Tone, hang};
 use crate::checker::Verdict;
 
@@ -37,6 +39,7 @@ pub(super) fn facts(known: &Known<'_>) -> Vec<Fact> {
     let mut facts = vec![
         fact(finished(0), "the good release was upgraded to on all reachable nodes, and settled there"),
         first_act_left_alone(known),
+        canary_first(known, 0),
         fact(finished(1), format!("all {} offline nodes were caught up after their return", known.offline.len())),
         caught_up_soon(known),
     ];
@@ -46,12 +49,16 @@ pub(super) fn facts(known: &Known<'_>) -> Vec<Fact> {
     let lost = act(2).map_or(0, Result::lost);
     facts.push(fact(
         halted.is_some() && lost <= MOST_LOST,
-        format!("it took {lost} nodes away, at most {MOST_LOST} are expected"),
+        format!(
+            "it took {lost} nodes away, at most {MOST_LOST} are expected: {} were saved",
+            act(2).map_or(0, Result::saved)
+        ),
     ));
     facts.push(fact(
         halted.is_some() && known.after_halt == 0,
         format!("{} pods were restarted after the halt", known.after_halt),
     ));
+    facts.push(canary_first(known, 3));
     facts.push(fact(finished(3), "the fixed release completed on every node"));
     facts.extend(known.results.iter().enumerate().map(|(at, result)| {
         let (down, allowed) = (result.verdict.most_down, result.allowed());
@@ -80,6 +87,23 @@ fn first_act_left_alone(known: &Known<'_>) -> Fact {
         nodes.filter(|node| known.offline.contains(node)).count()
     });
     fact(!known.results.is_empty() && touched == 0, format!("{touched} of the offline nodes were touched meanwhile"))
+}
+
+/// Until the script approved, nobody else had the release.
+fn canary_first(known: &Known<'_>, act: usize) -> Fact {
+    let approved = known.results.get(act).and_then(|result| result.played.approved.as_ref());
+    let updated = |look: &Look, canary: bool| {
+        let pools = look.pools.iter().filter(|(name, _)| (*name == CANARY_POOL) == canary);
+        pools.map(|(_, counts)| counts.updated()).sum::<usize>()
+    };
+    let (with, without) = approved.map_or((0, 0), |look| (updated(look, true), updated(look, false)));
+    fact(
+        with > 0 && without == 0,
+        format!(
+            "act {}: when it was approved, {with} nodes of the {CANARY} had the release, and {without} others",
+            act + 1
+        ),
+    )
 }
 
 fn caught_up_soon(known: &Known<'_>) -> Fact {
@@ -122,6 +146,12 @@ mod tests {
             let mut results = vec![act(Kind::Release), act(Kind::Return), act(Kind::Killer), act(Kind::Release)];
             results[0].played.before.all = Counts { waiting: 52, offline: 8, ..Counts::default() };
             results[1].verdict.returns = vec![("node-003".to_owned(), SignedDuration::from_millis(90))];
+            for release in [0, 3] {
+                let canary = Counts { settled: 8, ..Counts::default() };
+                let others = Counts { waiting: 8, ..Counts::default() };
+                let pools = [(CANARY_POOL.to_owned(), canary), ("pool-2".to_owned(), others)];
+                results[release].played.approved = Some(Look { pools: pools.into(), ..Look::default() });
+            }
             let halt = HaltStatus { reason: "NodeLoss".to_owned(), token: String::new(), evidence: String::new() };
             results[2].played.last.run.halt = Some(halt);
             let verdict = Verdict { deletes: 120, ..Verdict::default() };
@@ -140,7 +170,7 @@ mod tests {
         let look = Look { all: Counts { waiting: 60, ..Counts::default() }, hash: "b".to_owned(), ..Look::default() };
         let now = Timestamp::UNIX_EPOCH;
         let last = Scene { look: look.clone(), run: Run::default() };
-        let played = Played { began: now, done: now, left: now, finished: true, before: look, last };
+        let played = Played { began: now, done: now, left: now, finished: true, before: look, approved: None, last };
         let verdict = Verdict { most_down: 3, ..Verdict::default() };
         Result { name: "", kind, played, verdict, openyurt: Outcome::default() }
     }
@@ -157,6 +187,10 @@ mod tests {
         assert_eq!(after(|show| show.results[0].played.finished = false), 1);
         let touched = ("agent".to_owned(), "node-003".to_owned());
         assert_eq!(after(|show| show.results[0].verdict.restarts.extend([(touched, 1)])), 1);
+        assert_eq!(after(|show| show.results[0].played.approved = None), 1, "nobody asked");
+        let early = Counts { proving: 1, waiting: 7, ..Counts::default() };
+        let too_soon = |look: &mut Look| look.pools.insert("pool-2".to_owned(), early);
+        assert_eq!(after(|show| drop(show.results[3].played.approved.as_mut().map(too_soon))), 1);
         assert_eq!(after(|show| show.results[1].played.finished = false), 1);
         assert_eq!(after(|show| show.results[1].verdict.returns[0].1 = SignedDuration::from_secs(3)), 1);
         assert_eq!(after(|show| show.results[1].verdict.returns.clear()), 1);
@@ -166,7 +200,7 @@ mod tests {
         assert_eq!(after(|show| show.results[2].verdict.lost.extend(lost)), 1);
         assert_eq!(after(|show| show.after_halt = 1), 1);
         assert_eq!(after(|show| show.results[3].played.finished = false), 1);
-        assert_eq!(after(|show| show.results[0].verdict.most_down = 14), 1, "25 % of 52");
+        assert_eq!(after(|show| show.results[0].verdict.most_down = 22), 1, "40 % of 52");
         assert_eq!(after(|show| show.results[1].verdict.most_down = 7), 1, "10 % of 60");
         let violation =
             Violation { at: Timestamp::UNIX_EPOCH, rule: Rule::NoUid, object: String::new(), what: String::new() };
@@ -176,7 +210,7 @@ mod tests {
 
     #[test]
     fn acts_that_were_not_played_met_nothing() {
-        assert_eq!(after(|show| show.results.truncate(2)), 4);
-        assert_eq!(after(|show| show.results.clear()), 8);
+        assert_eq!(after(|show| show.results.truncate(2)), 5);
+        assert_eq!(after(|show| show.results.clear()), 10);
     }
 }

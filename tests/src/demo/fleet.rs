@@ -134,7 +134,7 @@ impl Fleet {
                 let newest = self.newest.entry(seen.owner.clone()).or_default();
                 *newest = std::mem::take(newest).max((seen.number, seen.hash.clone()));
             }
-            Seen::DaemonSet(_) | Seen::Revision(_) => {}
+            Seen::DaemonSet(_) | Seen::Revision(_) | Seen::Run(_) | Seen::Pool(_) | Seen::Approval(_) => {}
         }
     }
 

@@ -3,17 +3,24 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use api::fleet_rollout::Phase;
+use drover::look::look;
+use drover::reach::Cluster;
+use drover::snapshot::Freshness;
+use drover::view::{Extent, view};
 use jiff::Timestamp;
 
 use super::fleet::{Fleet, Look};
-use super::paint;
+use super::picture::Pictures;
 use super::run::Run;
 use super::screen::Screen;
-use super::stage::{NAMESPACE, Stage};
-use super::text::{Line, Tone, wrap};
+use super::stage::{self, NAMESPACE, Stage};
+use super::text::{Line, Tone, hang};
 
-/// Five pictures a second look alive.
-const PICTURE_EVERY: Duration = Duration::from_millis(200);
+/// Four pictures a second look alive.
+const PICTURE_EVERY: Duration = Duration::from_millis(250);
+/// The script looks so long at what waits for approval.
+const CONSIDERS: Duration = Duration::from_secs(2);
 /// Without pictures: the run's words at most so often while its phase stays.
 const WORDS_EVERY: Duration = Duration::from_secs(5);
 /// The longest act takes 50 s on an idle machine.
@@ -39,6 +46,8 @@ pub(super) struct Played {
     pub(super) finished: bool,
     /// The fleet before.
     pub(super) before: Look,
+    /// The fleet when the script approved; none where it did not have to.
+    pub(super) approved: Option<Look>,
     /// What there was to see in the end.
     pub(super) last: Scene,
 }
@@ -48,6 +57,7 @@ pub(super) struct Audience<'a> {
     pub(super) stage: &'a Stage,
     pub(super) fleet: &'a mut Fleet,
     pub(super) screen: &'a mut Screen,
+    pub(super) pictures: &'a mut Pictures,
 }
 
 impl Audience<'_> {
@@ -62,7 +72,8 @@ impl Audience<'_> {
         Ok(Scene { look: self.fleet.look(Timestamp::now()), run })
     }
 
-    /// Sets an act off with `begin` and shows it until `done` has held for `linger` without a break.
+    /// Sets an act off with `begin` and shows it until `done` has held for `linger` without a break. What waits for approval
+    /// meanwhile is approved.
     pub(super) async fn watch(
         &mut self,
         begin: impl Future<Output = Result<()>>,
@@ -74,36 +85,74 @@ impl Audience<'_> {
         begin.await?;
         let mut words = Words { last: run, said: Duration::ZERO };
         let mut effect: Option<(Timestamp, Instant)> = None;
+        let (mut asked, mut approved) = (None, None);
         loop {
             let scene = self.scene().await?;
             effect = done(&scene).then(|| effect.unwrap_or_else(|| (Timestamp::now(), Instant::now())));
             let finished = effect.is_some_and(|(_, since)| since.elapsed() >= linger);
             if finished || start.elapsed() > PATIENCE {
-                self.show_last(&scene);
+                self.show_last(&scene).await?;
                 let left = Timestamp::now();
                 let done = effect.map_or(left, |(at, _)| at);
-                return Ok(Played { began, done, left, finished, before, last: scene });
+                return Ok(Played { began, done, left, finished, before, approved, last: scene });
             }
-            self.show(&scene, start.elapsed(), &mut words);
+            self.show(&scene, start.elapsed(), &mut words).await?;
+            let waits = scene.run.phase == Phase::AwaitingApproval && approved.is_none();
+            asked = waits.then(|| asked.unwrap_or_else(Instant::now));
+            if asked.is_some_and(|asked| asked.elapsed() >= CONSIDERS) {
+                approved = Some(scene.look);
+                let answer = self.stage.approve().await?;
+                self.screen.say_all(hang(Tone::Call, "  →", &answer, 4, self.screen.width()));
+            }
             tokio::time::sleep(PICTURE_EVERY).await;
         }
     }
 
-    fn show(&mut self, scene: &Scene, elapsed: Duration, words: &mut Words) {
+    async fn show(&mut self, scene: &Scene, elapsed: Duration, words: &mut Words) -> Result<()> {
+        let name = moment(scene);
+        let wanted = name.is_some_and(|name| self.pictures.want(name));
+        let picture = if self.screen.is_live() || wanted { self.picture(scene).await } else { Vec::new() };
+        if let Some(name) = name {
+            self.pictures.keep(name, &stage::watching(), &picture)?;
+        }
         if self.screen.is_live() {
-            let picture = paint::picture(&scene.look, &scene.run, elapsed, self.screen.width());
             self.screen.draw(&picture);
         } else if words.are_news(&scene.run, elapsed) {
-            self.screen.say_all(paint::words(&scene.run, elapsed, self.screen.width()));
+            let said = scene.run.words().unwrap_or_default();
+            let mark = format!("{:>5} s", elapsed.as_secs());
+            self.screen.say_all(hang(Tone::Plain, &mark, &said, mark.len() + 2, self.screen.width()));
         }
+        Ok(())
     }
 
-    /// Leaves the pools as they are in the end on the screen.
-    fn show_last(&mut self, scene: &Scene) {
-        let width = self.screen.width();
-        self.screen.say_all(paint::table(&scene.look, width));
+    /// Leaves the picture on the screen as it is in the end.
+    async fn show_last(&mut self, scene: &Scene) -> Result<()> {
+        let picture = self.picture(scene).await;
+        if let Some(name) = moment(scene) {
+            self.pictures.keep(name, &stage::watching(), &picture)?;
+        }
+        self.screen.say_all(picture);
         self.screen.say(&Line::new());
-        self.screen.say_all(wrap(Tone::Plain, &scene.run.words().unwrap_or_default(), 2, width));
+        Ok(())
+    }
+
+    /// What `drover status -w` shows of the run.
+    async fn picture(&self, scene: &Scene) -> Vec<Line> {
+        let Some(run) = &scene.run.object else { return Vec::new() };
+        let cluster = Cluster { client: self.stage.client.clone(), namespace: NAMESPACE.to_owned() };
+        let progress = look(&cluster, run, &stage::pace().timing, Freshness::Cached).await;
+        view(&progress, Timestamp::now(), Extent { width: self.screen.width(), pools: None })
+    }
+}
+
+/// The name of a picture to keep of this moment, if it is one.
+fn moment(scene: &Scene) -> Option<&'static str> {
+    let all = scene.look.all;
+    match scene.run.phase {
+        Phase::AwaitingApproval => Some("awaiting-approval"),
+        Phase::Halted => Some("halted"),
+        Phase::Progressing if all.updated() * 2 >= all.nodes() && all.settled * 2 < all.nodes() => Some("progressing"),
+        _ => None,
     }
 }
 
@@ -127,8 +176,6 @@ impl Words {
 
 #[cfg(test)]
 mod tests {
-    use api::fleet_rollout::Phase;
-
     use super::*;
 
     fn run(phase: Phase, sentence: &str) -> Run {

@@ -80,6 +80,11 @@ impl Result {
         self.verdict.lost.get(&release).map_or(0, std::collections::BTreeSet::len)
     }
 
+    /// Nodes that it would have met besides.
+    pub(super) fn saved(&self) -> usize {
+        self.concerned().saturating_sub(self.lost())
+    }
+
     fn calls(&self) -> usize {
         self.verdict.calls.values().sum()
     }

@@ -1,13 +1,13 @@
 //! What daemon-updater says of its run: the newest FleetRollout.
 
 use anyhow::{Context as _, Result};
-use api::fleet_rollout::{FleetRollout, HaltStatus, Phase, UnitCounts};
+use api::fleet_rollout::{FleetRollout, HaltStatus, Phase};
 use api::names::condition;
 use kube::api::ListParams;
 use kube::{Api, Client};
 
 /// A run's status, in short.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Run {
     /// The number of the revision it brings the DaemonSet to.
     pub(super) revision: i64,
@@ -15,7 +15,8 @@ pub(super) struct Run {
     /// The run in one sentence.
     pub(super) sentence: String,
     pub(super) halt: Option<HaltStatus>,
-    pub(super) units: UnitCounts,
+    /// All of it.
+    pub(super) object: Option<Box<FleetRollout>>,
 }
 
 impl Run {
@@ -34,7 +35,7 @@ impl Run {
         let runs = runs.list(&ListParams::default()).await.context("listing FleetRollouts")?;
         let newest = runs.items.into_iter().max_by_key(|run| run.spec.revision.number);
         Ok(newest.map(|run| {
-            let status = run.status.unwrap_or_default();
+            let status = run.status.clone().unwrap_or_default();
             // Every condition carries the report's sentence.
             let said = status.conditions.iter().find(|said| said.type_ == condition::PROGRESSING);
             Self {
@@ -42,7 +43,7 @@ impl Run {
                 phase: status.phase,
                 sentence: said.map(|said| said.message.clone()).unwrap_or_default(),
                 halt: status.halt,
-                units: status.units,
+                object: Some(Box::new(run)),
             }
         }))
     }

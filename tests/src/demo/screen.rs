@@ -87,14 +87,7 @@ impl Screen {
     }
 
     fn text(&self, line: &Line) -> String {
-        line.0.iter().fold(String::new(), |mut all, (tone, text)| {
-            let code = tone.code().filter(|_| self.colours);
-            let _ = match code {
-                Some(code) => write!(all, "\x1b[{code}m{text}\x1b[0m"),
-                None => write!(all, "{text}"),
-            };
-            all
-        })
+        if self.colours { line.styled().trim_end().to_owned() } else { line.plain() }
     }
 
     /// Columns and rows of the terminal.
@@ -106,19 +99,5 @@ impl Screen {
     /// Whoever closed stdout does not want to see it; the exit code still tells.
     fn write(&mut self, text: &str) {
         let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
-    }
-}
-
-impl Tone {
-    /// ECMA-48 SGR parameters, of the 16 colours that every terminal has.
-    const fn code(self) -> Option<&'static str> {
-        match self {
-            Self::Plain => None,
-            Self::Strong => Some("1"),
-            Self::Faint => Some("2"),
-            Self::Good => Some("32"),
-            Self::Busy => Some("33"),
-            Self::Bad => Some("1;31"),
-        }
     }
 }

@@ -1,14 +1,20 @@
-//! The stage: a cluster with nodes, daemon-updater as a process under its own account, and a DaemonSet on every node.
+//! The stage: a cluster with nodes, daemon-updater as a process under its own account, and a DaemonSet on every node that goes
+//! by a RolloutStrategy.
 
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use api::fleet_rollout::Phase;
+use api::names;
+use api::rollout_strategy::RolloutStrategy;
 use jiff::SignedDuration;
-use kube::Client;
+use kube::api::{Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client};
 use planner::strategy::{Amount, Timing};
+use serde_json::{Value, json};
+use tokio::process::Command;
 use xtask::daemonsets::{Daemon, Fixture};
 use xtask::nodes::{self, Nodes};
 use xtask::releases::NodeKiller;
@@ -22,10 +28,17 @@ use crate::fixture::{Pace, Testbed, Updater, UpdaterSpec, eventually};
 pub(super) const NAMESPACE: &str = "edge";
 /// The DaemonSet.
 pub(super) const DAEMON_SET: &str = "agent";
-/// Its max-unavailable, in per cent.
-pub(super) const MAX_UNAVAILABLE: u32 = 25;
+/// Its strategy.
+pub(super) const STRATEGY: &str = "careful";
+/// The strategy's first wave, and that wave's only pool.
+pub(super) const CANARY: &str = "canary";
+pub(super) const CANARY_POOL: &str = "pool-1";
+/// The strategy's budget, in per cent.
+pub(super) const MAX_UNAVAILABLE: u32 = 40;
 /// The same as an amount.
 pub(super) const BUDGET: Amount = Amount::Percent(MAX_UNAVAILABLE);
+/// How long a wave that has succeeded is watched, in seconds.
+pub(super) const SOAK: u32 = 3;
 
 /// The annotation by which a template tells kwok how long its pods take to be Ready.
 pub(super) const READY_AFTER: &str = "drover.dev/ready-after";
@@ -62,6 +75,9 @@ impl Stage {
         let client = bed.cluster.client()?;
         let (fleet, wanted) = (Nodes::new(client.clone()), nodes::Fleet::new(nodes, pools));
         tokio::try_join!(bed.cluster.namespace(NAMESPACE), fleet.create(&wanted))?;
+        let strategies: Api<RolloutStrategy> = Api::namespaced(client.clone(), NAMESPACE);
+        let params = PatchParams::apply("drover-xtask").force();
+        strategies.patch(STRATEGY, &params, &Patch::Apply(strategy())).await.context("applying the strategy")?;
         let daemon = daemon_set().apply(&client).await?;
         daemon.await_ready("v1", usize::try_from(nodes)?, READY_WITHIN).await?;
         // Units that have not settled would weigh in the first release's budget.
@@ -73,6 +89,23 @@ impl Stage {
         let killer = NodeKiller::spawn(client.clone());
         Ok(Self { killer, observer, updater, daemon, nodes: fleet, client, bed })
     }
+
+    /// Approves what waits for it, as a user does; what was answered.
+    pub(super) async fn approve(&self) -> Result<String> {
+        let program = std::env::current_exe().context("finding this program")?.with_file_name("drover");
+        let mut command = Command::new(&program);
+        command.args(["approve", DAEMON_SET, "--namespace", NAMESPACE, "--comment", "the canary looks well"]);
+        command.arg("--kubeconfig").arg(self.bed.cluster.kubeconfig()).kill_on_drop(true);
+        let output = command.output().await.with_context(|| format!("starting {}", program.display()))?;
+        let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        ensure!(output.status.success(), "drover approve: {said} {}", String::from_utf8_lossy(&output.stderr));
+        Ok(format!("drover approve {DAEMON_SET} -n {NAMESPACE}: {said}"))
+    }
+}
+
+/// The command whose view is shown.
+pub(super) fn watching() -> String {
+    format!("drover status {DAEMON_SET} -n {NAMESPACE} -w")
 }
 
 /// How fast the stage's world turns. What depends on the cluster's lease and grace is short, so that nobody waits for what
@@ -98,9 +131,34 @@ pub(super) fn ready_after() -> String {
     format!("{}s", READY_TIME.as_secs())
 }
 
+/// A canary that must please before the others get a release. What is not said here is the default, but for the durations of
+/// [`pace`].
+fn strategy() -> Value {
+    let rules = pace();
+    json!({
+        "apiVersion": "drover.dev/v1alpha1",
+        "kind": "RolloutStrategy",
+        "metadata": {"name": STRATEGY},
+        "spec": {
+            "maxUnavailable": format!("{MAX_UNAVAILABLE}%"),
+            "waves": [{
+                "name": CANARY,
+                "pools": [CANARY_POOL],
+                "maxUnavailable": "100%",
+                "soakSeconds": SOAK,
+                "approval": "AfterWave",
+            }],
+            "unit": {"progressDeadlineSeconds": rules.progress_deadline.as_secs()},
+            "failurePolicy": {"nodeLoss": {"exposureSeconds": rules.exposure.as_secs()}},
+            "offline": {"maxUnavailable": "10%"},
+        },
+    })
+}
+
 fn daemon_set() -> Fixture {
     Fixture::new(NAMESPACE, DAEMON_SET)
         .auto(&format!("{MAX_UNAVAILABLE}%"))
+        .annotation(names::STRATEGY, STRATEGY)
         // Ready at once: of many pods that are made with a delay at the same time, kwok 0.8.0 forgets one now and then.
         // As agents of nodes do.
         .tolerate_everything()

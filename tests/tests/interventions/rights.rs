@@ -54,7 +54,11 @@ async fn other_rights_it_has_none() -> Result<()> {
         ("patch", "nodes"),
         ("update", "daemonsets.apps"),
         ("update", "leases.coordination.k8s.io"),
-        ("patch", "fleetrollouts.drover.dev"),
+        ("update", "fleetrollouts.drover.dev"),
+        // It asks; who decides is somebody else.
+        ("patch", "approvalrequests.drover.dev"),
+        ("approve", "approvalrequests.drover.dev"),
+        ("patch", "rolloutstrategies.drover.dev"),
     ] {
         // kubectl ends with 1 when the answer is no.
         let answer = cluster.kubectl(&["auth", "can-i", verb, resource, "--all-namespaces", &account]).await;

@@ -14,7 +14,7 @@ struct Layer {
 /// Decisions see no cluster, no runtime, no network and no log, or they could not be simulated and replayed.
 const PURE: &[&str] = &["kube", "kube-client", "kube-core", "k8s-openapi", "tokio", "tonic", "axum", "tracing", "rand"];
 const KUBE: &[&str] = &["kube", "kube-client", "kube-core", "k8s-openapi"];
-const BELOW_SERVICES: &[&str] = &["planner", "api", "proto", "chassis", "topology", "controller-runtime"];
+const BELOW_SERVICES: &[&str] = &["planner", "api", "proto", "chassis", "topology", "rollouts", "controller-runtime"];
 
 /// One line per crate; a service knows no other service.
 const LAYERS: &[Layer] = &[
@@ -25,6 +25,8 @@ const LAYERS: &[Layer] = &[
     Layer { name: "chassis", may: &["proto"], never: KUBE },
     // Every service that asks about nodes holds its view of them here, hub-ota-service among them.
     Layer { name: "topology", may: &["proto", "chassis"], never: KUBE },
+    // Every service whose strategies depend on another's targets holds its view of them here.
+    Layer { name: "rollouts", may: &["planner", "proto", "chassis"], never: KUBE },
     Layer { name: "controller-runtime", may: &["planner", "api", "proto", "chassis"], never: &[] },
     Layer { name: "appset-controller", may: BELOW_SERVICES, never: &[] },
     Layer { name: "daemon-updater", may: BELOW_SERVICES, never: &[] },

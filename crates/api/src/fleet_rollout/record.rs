@@ -171,6 +171,7 @@ enum HaltReason {
     NoSlotLeft,
     ReplacementMissing,
     NodeLoss,
+    Returned,
 }
 
 #[derive(JsonSchema)]

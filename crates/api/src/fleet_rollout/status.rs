@@ -184,6 +184,7 @@ impl From<Counts> for UnitCounts {
             uncontrolled,
             reachable: _,
             down: _,
+            undone: _,
             lost: _,
         } = counts;
         Self { desired, updated, settled, offline, failed, pre_existing, uncontrolled }

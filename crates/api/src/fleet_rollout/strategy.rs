@@ -1,17 +1,89 @@
-//! How a run goes, as a FleetRollout holds it. Meanings and defaults are those of rollouts.md.
+//! How a run goes: the spec of a `RolloutStrategy`, and the snapshot of it that a FleetRollout holds. Meanings and defaults
+//! are those of rollouts.md.
 
-use jiff::SignedDuration;
+mod dependency;
+mod parsed;
+mod selector;
+mod wave;
+mod window;
+
+use kube::CustomResource;
 use planner::strategy as plan;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::amount::IntOrPercent;
 
+pub use dependency::{Dependency, Scope};
+pub use parsed::StrategyError;
+pub use selector::{PoolOperator, PoolRequirement, PoolSelector};
+pub use wave::{Approval, OnInconclusive, Wave};
+pub use window::{Effect, Weekday, Window};
+
 /// The longest duration in seconds that a strategy may name: a year.
 const YEAR: u32 = 31_536_000;
 
-/// How a run goes: its budgets, what counts as failure and what a failure leads to. A limit left out is no limit.
-#[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, Default, PartialEq, Eq)]
+/// How a run goes: in which order pools are changed, when and how many at once, what counts as failure and what a failure
+/// leads to. A limit left out is no limit.
+#[expect(clippy::duplicated_attributes, reason = "printer columns share their types")]
+#[derive(CustomResource, JsonSchema, Serialize, Deserialize, Debug, Clone, Default, PartialEq, Eq)]
+#[kube(
+    group = "drover.dev",
+    version = "v1alpha1",
+    kind = "RolloutStrategy",
+    plural = "rolloutstrategies",
+    shortname = "rst",
+    category = "drover",
+    namespaced,
+    derive = "PartialEq",
+    doc = "A RolloutStrategy says how new revisions of a target (a DaemonSet) go through the fleet. A target of its namespace \
+           names it in the annotation drover.dev/strategy; any number of targets may. Each run keeps the strategy as it was \
+           when the run began: an edit is for the next run.",
+    printcolumn(
+        name = "FirstWave",
+        type_ = "string",
+        json_path = ".spec.waves[0].name",
+        description = "The wave that comes first; none: one wave of all pools."
+    ),
+    printcolumn(
+        name = "MaxUnavailable",
+        type_ = "string",
+        json_path = ".spec.maxUnavailable",
+        description = "Of all reachable units, how many may be down at once."
+    ),
+    printcolumn(
+        name = "PerPool",
+        type_ = "string",
+        json_path = ".spec.unit.maxUnavailablePerPool",
+        description = "Of a pool's reachable units, how many may be down at once."
+    ),
+    printcolumn(
+        name = "OnFailure",
+        type_ = "string",
+        json_path = ".spec.failurePolicy.action",
+        description = "What a failure leads to."
+    ),
+    printcolumn(
+        name = "SlowStart",
+        type_ = "string",
+        json_path = ".spec.slowStart",
+        description = "How fast a run grows.",
+        priority = 1
+    ),
+    printcolumn(
+        name = "CatchUp",
+        type_ = "string",
+        json_path = ".spec.offline.catchUp",
+        description = "When nodes that return are upgraded.",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp",
+        description = "Since when it exists."
+    )
+)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Strategy {
     /// The run is created Paused: its plan is visible, nothing starts. Default: false.
@@ -23,12 +95,28 @@ pub struct Strategy {
     /// `Doubling`: never more units under way than have settled at this revision (`failurePolicy.minObserved` to begin with),
     /// so that a bad release meets few nodes. `None`: only budgets limit. Default: `Doubling`.
     pub slow_start: SlowStart,
+    /// In which order pools are changed: one wave after the other, at most 99. Pools that none of them chose form a last
+    /// wave, rest. Left out: one wave of all pools.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = wave::MAX_WAVES), extend("x-kubernetes-validations" = [{
+        "rule": "self.all(wave, self.exists_one(other, other.name == wave.name))",
+        "message": "must have different names: a wave is known by its name",
+    }]))]
+    pub waves: Vec<Wave>,
     /// What holds for every unit and pool.
     pub unit: UnitPolicy,
     /// What ends the run early.
     pub failure_policy: FailurePolicy,
     /// What becomes of nodes that are offline while the run passes.
     pub offline: OfflinePolicy,
+    /// When pools may be changed. Left out: always.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub windows: Vec<Window>,
+    /// Other targets that go first. Left out: none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub depends_on: Vec<Dependency>,
 }
 
 /// How fast a run grows.
@@ -165,59 +253,5 @@ impl Default for OfflinePolicy {
     }
 }
 
-/// Total: what the API server admits, the planner takes. `start_paused` is no rule of the planner's: who creates the run
-/// sets its `desiredState` by it. `report_after_seconds` is for reports only.
-impl From<&Strategy> for plan::Strategy {
-    fn from(strategy: &Strategy) -> Self {
-        let Strategy { start_paused: _, max_unavailable, slow_start, unit, failure_policy, offline } = strategy;
-        let unlimited = |amount: Option<IntOrPercent>| amount.map_or(plan::Amount::Percent(100), |amount| amount.0);
-        let seconds = |seconds: u32| SignedDuration::from_secs(i64::from(seconds));
-        Self {
-            max_unavailable: unlimited(*max_unavailable),
-            slow_start: match slow_start {
-                SlowStart::Doubling => plan::SlowStart::Doubling,
-                SlowStart::None => plan::SlowStart::None,
-            },
-            max_unavailable_per_pool: unit.max_unavailable_per_pool.map(|amount| amount.0),
-            min_ready: seconds(unit.min_ready_seconds),
-            progress_deadline: seconds(unit.progress_deadline_seconds),
-            max_failures: failure_policy.max_failures.0,
-            min_observed: failure_policy.min_observed,
-            exposure: seconds(failure_policy.node_loss.exposure_seconds),
-            false_halt_per_mille: failure_policy.node_loss.false_halt_per_mille,
-            action: match failure_policy.action {
-                FailureAction::Pause => plan::FailureAction::Pause,
-                FailureAction::Rollback => plan::FailureAction::Rollback,
-            },
-            catch_up: match offline.catch_up {
-                CatchUp::Always => plan::CatchUp::Always,
-                CatchUp::InWindow => plan::CatchUp::InWindow,
-                CatchUp::Never => plan::CatchUp::Never,
-            },
-            catch_up_max_unavailable: unlimited(offline.max_unavailable),
-            waves: plan::Waves::one(),
-            windows: Vec::new(),
-            depends_on: Vec::new(),
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_implied_strategy_is_the_planners() {
-        for budget in [plan::Amount::Percent(25), plan::Amount::Count(0)] {
-            assert_eq!(plan::Strategy::from(&Strategy::implied(budget)), plan::Strategy::implied(budget));
-        }
-    }
-
-    #[test]
-    fn what_is_left_out_gets_its_default() {
-        let strategy: Strategy = serde_json::from_value(serde_json::json!({"unit": {"minReadySeconds": 5}})).unwrap();
-        assert_eq!(strategy.unit.progress_deadline_seconds, 1800);
-        assert_eq!(strategy.failure_policy, FailurePolicy::default());
-        assert_eq!(plan::Strategy::from(&strategy).max_unavailable, plan::Amount::Percent(100));
-    }
-}
+mod tests;

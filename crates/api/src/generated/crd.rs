@@ -4,12 +4,24 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt;
 use serde_json::{Map, Value, json};
 
+use crate::approval_request::ApprovalRequest;
 use crate::fleet_rollout::FleetRollout;
 use crate::node_pool::{NodePoolDefinition, NodePoolSpec};
+use crate::rollout_strategy::RolloutStrategy;
+
+/// ApprovalRequest's, as the only document of its file.
+pub(super) fn approval_requests() -> serde_json::Result<Vec<Value>> {
+    spec_without_nulls(ApprovalRequest::crd())
+}
 
 /// FleetRollout's, as the only document of its file.
 pub(super) fn fleet_rollouts() -> serde_json::Result<Vec<Value>> {
-    documents(FleetRollout::crd())
+    spec_without_nulls(FleetRollout::crd())
+}
+
+/// RolloutStrategy's, as the only document of its file.
+pub(super) fn rollout_strategies() -> serde_json::Result<Vec<Value>> {
+    spec_without_nulls(RolloutStrategy::crd())
 }
 
 /// NodePool's, as the only document of its file.
@@ -32,6 +44,29 @@ pub(super) fn node_pools() -> serde_json::Result<Vec<Value>> {
         schema.insert("x-kubernetes-validations".to_owned(), json!([rule]));
     }
     Ok(documents)
+}
+
+/// What a user writes as null in a spec is as good as left out: the API server drops it before it judges, so that rules
+/// meet a value or nothing.
+fn spec_without_nulls(definition: CustomResourceDefinition) -> serde_json::Result<Vec<Value>> {
+    let mut documents = documents(definition)?;
+    for spec in
+        documents.iter_mut().flat_map(schemas).filter_map(|schema| schema.get_mut("properties")?.get_mut("spec"))
+    {
+        drop_nullable(spec);
+    }
+    Ok(documents)
+}
+
+fn drop_nullable(schema: &mut Value) {
+    match schema {
+        Value::Object(map) => {
+            map.remove("nullable");
+            map.values_mut().for_each(drop_nullable);
+        }
+        Value::Array(values) => values.iter_mut().for_each(drop_nullable),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 fn documents(definition: CustomResourceDefinition) -> serde_json::Result<Vec<Value>> {

@@ -1,32 +1,45 @@
-//! The `ValidatingAdmissionPolicy`s: what OpenYurt's webhooks refuse beyond what a schema can, judged by the API server
-//! itself, so that it holds while nothing of ours runs.
+//! The `ValidatingAdmissionPolicy`s: what is refused beyond what a schema can, judged by the API server itself, so that it
+//! holds while nothing of ours runs.
+
+mod pools;
+mod rollouts;
 
 use k8s_openapi::api::admissionregistration::v1::{
-    MatchResources, NamedRuleWithOperations, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
-    ValidatingAdmissionPolicyBindingSpec, ValidatingAdmissionPolicySpec, Validation, Variable,
+    MatchCondition, MatchResources, NamedRuleWithOperations, ValidatingAdmissionPolicy,
+    ValidatingAdmissionPolicyBinding, ValidatingAdmissionPolicyBindingSpec, ValidatingAdmissionPolicySpec, Validation,
+    Variable,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
-
-use crate::names::pool;
 
 /// A policy with its binding.
 struct Policy {
     name: &'static str,
     group: &'static str,
     resource: &'static str,
-    operation: &'static str,
+    operations: &'static [&'static str],
     /// What becomes of a request if an expression fails, which no expression here can: each field is looked for before it
     /// is read, and prices are far below the limit.
     failure: &'static str,
+    /// Requests for which one of these is false are none of the policy's business.
+    conditions: Vec<(&'static str, String)>,
     variables: Vec<(&'static str, String)>,
     validations: Vec<Validation>,
 }
 
-/// All policies with their bindings.
-pub(super) fn documents() -> serde_json::Result<Vec<Value>> {
+/// The policies about NodePools and their nodes, with their bindings.
+pub(super) fn pools() -> serde_json::Result<Vec<Value>> {
+    documents(pools::policies())
+}
+
+/// The policies about rollouts, with their bindings.
+pub(super) fn rollouts() -> serde_json::Result<Vec<Value>> {
+    documents(rollouts::policies())
+}
+
+fn documents(policies: impl IntoIterator<Item = Policy>) -> serde_json::Result<Vec<Value>> {
     let mut documents = Vec::new();
-    for policy in [deleted_pools(), moved_nodes()] {
+    for policy in policies {
         let (policy, binding) = policy.objects();
         documents.push(serde_json::to_value(policy)?);
         documents.push(serde_json::to_value(binding)?);
@@ -34,92 +47,23 @@ pub(super) fn documents() -> serde_json::Result<Vec<Value>> {
     Ok(documents)
 }
 
-/// A pool that has nodes is not deleted: they would keep its label and what it gave them, and lose their leaders.
-fn deleted_pools() -> Policy {
-    let count =
-        |field: &str| format!("has(oldObject.status) && has(oldObject.status.{field}) ? oldObject.status.{field} : 0");
-    Policy {
-        name: "nodepools-with-nodes.drover.dev",
-        group: "apps.openyurt.io",
-        resource: "nodepools",
-        operation: "DELETE",
-        // A deletion cannot be taken back, and can wait.
-        failure: "Fail",
-        variables: vec![("ready", count("readyNodeNum")), ("unready", count("unreadyNodeNum"))],
-        validations: vec![validation(
-            "variables.ready + variables.unready == 0",
-            &format!(
-                "'NodePool ' + oldObject.metadata.name + ' has nodes: status.readyNodeNum is ' + string(variables.ready) + \
-                 ', status.unreadyNodeNum is ' + string(variables.unready) + '; both must be 0. Remove the label {} from its \
-                 nodes first: kubectl label nodes -l {}=' + oldObject.metadata.name + ' {}-'",
-                pool::POOL,
-                pool::POOL,
-                pool::POOL
-            ),
-            "Forbidden",
-        )],
-    }
-}
-
-/// A node leaves one pool before it joins another, so that what the one gave it is gone before the other gives its own;
-/// and keeps the network that its pods were started with.
-fn moved_nodes() -> Policy {
-    let label = |object: &str, key: &str| {
-        format!(
-            "has({object}.metadata.labels) && '{key}' in {object}.metadata.labels ? {object}.metadata.labels['{key}'] : ''"
-        )
-    };
-    Policy {
-        name: "nodes-between-nodepools.drover.dev",
-        group: "",
-        resource: "nodes",
-        operation: "UPDATE",
-        // A label in the wrong pool can be put right; nodes that nobody can update are an outage.
-        failure: "Ignore",
-        variables: vec![
-            ("fromPool", label("oldObject", pool::POOL)),
-            ("toPool", label("object", pool::POOL)),
-            ("fromNetwork", label("oldObject", pool::HOST_NETWORK)),
-            ("toNetwork", label("object", pool::HOST_NETWORK)),
-        ],
-        validations: vec![
-            validation(
-                "variables.fromPool == '' || variables.toPool == '' || variables.fromPool == variables.toPool",
-                &format!(
-                    "'metadata.labels[{}] of node ' + oldObject.metadata.name + ' cannot be changed from ' + variables.fromPool + ' to ' \
-                     + variables.toPool + ' in place: remove it, then add it with the new value'",
-                    pool::POOL
-                ),
-                "Invalid",
-            ),
-            validation(
-                "variables.fromNetwork == '' || variables.fromNetwork == variables.toNetwork",
-                &format!(
-                    "'metadata.labels[{}] of node ' + oldObject.metadata.name + ' cannot be changed from ' + variables.fromNetwork + \
-                     ' to ' + (variables.toNetwork == '' ? 'nothing' : variables.toNetwork) + ': its pods run on the network \
-                     that they were started with. Delete the Node and let it register again'",
-                    pool::HOST_NETWORK
-                ),
-                "Invalid",
-            ),
-        ],
-    }
-}
-
 impl Policy {
     fn objects(self) -> (ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding) {
-        let owned = |text: &str| Some(vec![text.to_owned()]);
+        let owned = |texts: &[&str]| Some(texts.iter().map(|text| (*text).to_owned()).collect());
         let metadata = ObjectMeta { name: Some(self.name.to_owned()), ..ObjectMeta::default() };
         let rule = NamedRuleWithOperations {
-            api_groups: owned(self.group),
+            api_groups: owned(&[self.group]),
             // Every version has these fields.
-            api_versions: owned("*"),
-            operations: owned(self.operation),
-            resources: owned(self.resource),
+            api_versions: owned(&["*"]),
+            operations: owned(self.operations),
+            resources: owned(&[self.resource]),
             ..NamedRuleWithOperations::default()
         };
         let variable = |(name, expression): (&str, String)| Variable { name: name.to_owned(), expression };
+        let condition = |(name, expression): (&str, String)| MatchCondition { name: name.to_owned(), expression };
+        let conditions: Vec<_> = self.conditions.into_iter().map(condition).collect();
         let spec = ValidatingAdmissionPolicySpec {
+            match_conditions: (!conditions.is_empty()).then_some(conditions),
             failure_policy: Some(self.failure.to_owned()),
             match_constraints: Some(MatchResources { resource_rules: Some(vec![rule]), ..MatchResources::default() }),
             variables: Some(self.variables.into_iter().map(variable).collect()),

@@ -26,6 +26,12 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// replica's every watch breaks at once when an API server restarts.
 const RETRY: Backoff = Backoff { first: Duration::from_millis(200), longest: Duration::from_secs(10) };
 
+/// What the server answers about a kind that it does not know.
+const NOT_FOUND: u16 = 404;
+
+/// How often it is looked whether a cluster has come to know a kind that it need not know.
+const ABSENT_AGAIN: Duration = Duration::from_secs(10);
+
 /// Most signals in a batch. Decoding takes some 20 µs a pod, so a batch holds its first signal back for about a millisecond at most.
 const BATCH: usize = 64;
 
@@ -121,6 +127,9 @@ impl<T: DeserializeOwned + Versioned + Send + Unpin + 'static> Watch<T> {
                         self.by_pages = true;
                         self.source = Source::page(&self.client, &self.target, None);
                     }
+                    Err(Refusal::Other(WatchError::Refused { status: NOT_FOUND, .. })) if self.target.optional => {
+                        self.absent();
+                    }
                     Err(Refusal::Other(error)) => self.interrupt(error),
                 }
             }
@@ -152,6 +161,16 @@ impl<T: DeserializeOwned + Versioned + Send + Unpin + 'static> Watch<T> {
         self.source = Source::Streaming { body, listing };
         self.heard = Instant::now();
         self.timer.as_mut().reset(self.heard + self.target.silent_after);
+    }
+
+    /// The server does not know the kind: there is none of it.
+    fn absent(&mut self) {
+        self.failures = 0;
+        self.restart();
+        self.batch.push(WatchSignal::InitDone(ResourceVersion::default()));
+        self.shown = None;
+        self.source = Source::Waiting;
+        self.timer.as_mut().reset(Instant::now() + ABSENT_AGAIN);
     }
 
     fn restart(&mut self) {

@@ -18,13 +18,14 @@ pub struct WatchTarget {
     labels: Option<String>,
     fields: Option<String>,
     pub(super) silent_after: Duration,
+    pub(super) optional: bool,
     pub(super) skip: Option<fn(&[u8]) -> bool>,
 }
 
 impl WatchTarget {
     /// A collection by its path, as `/api/v1/pods` or `/apis/apps/v1/namespaces/a/daemonsets`.
     pub fn at(path: impl Into<String>) -> Self {
-        Self { path: path.into(), labels: None, fields: None, silent_after: SILENT_AFTER, skip: None }
+        Self { path: path.into(), labels: None, fields: None, silent_after: SILENT_AFTER, optional: false, skip: None }
     }
 
     /// All objects of a kind, in one namespace or in all.
@@ -50,6 +51,13 @@ impl WatchTarget {
     #[must_use]
     pub fn silent_after(mut self, silence: Duration) -> Self {
         self.silent_after = silence;
+        self
+    }
+
+    /// The cluster may not know this kind: then there are no objects of it, which is a complete list, until it does.
+    #[must_use]
+    pub fn optional(mut self) -> Self {
+        self.optional = true;
         self
     }
 

@@ -1,6 +1,5 @@
 //! The calls of `TopologyService`.
 
-use std::hash::{BuildHasher as _, RandomState};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,8 +37,8 @@ impl Service {
         source_age: impl Fn() -> Duration + Send + Sync + 'static,
         stopping: CancellationToken,
     ) -> Self {
-        let (heartbeat, source_age) = (settings.heartbeat.get(), Box::new(source_age));
-        let terms = Arc::new(Terms { heartbeat, source_age, stopping, metrics });
+        let (heartbeat, lasts) = (settings.heartbeat.get(), settings.watch_age.get());
+        let terms = Arc::new(Terms { heartbeat, lasts, source_age: Box::new(source_age), stopping, metrics });
         Self { topology, settings, terms }
     }
 
@@ -67,8 +66,7 @@ impl Service {
     ) -> Result<Response<Messages<R::Message>>, Status> {
         let cursor = feed.follow(selection, token);
         let cursor = cursor.map_err(|error| Status::invalid_argument(format!("resume_token: {error}")))?;
-        let age = self.settings.watch_age.get().mul_f64(0.75 + random_share() / 2.0);
-        Ok(Response::new(Box::pin(watch::stream(cursor, shown, self.terms.clone(), age))))
+        Ok(Response::new(Box::pin(watch::stream(cursor, shown, self.terms.clone()))))
     }
 }
 
@@ -120,10 +118,4 @@ impl TopologyService for Service {
         let selection = select::nodes(&selector)?;
         self.watch(&self.topology.0.nodes, selection, sight.nodes(&selector)?, &resume_token)
     }
-}
-
-/// A number in `0.0..1.0`, so that watches that began together do not end together.
-fn random_share() -> f64 {
-    let bits = RandomState::new().hash_one(0_u8) >> 11;
-    bits as f64 / (1_u64 << 53) as f64
 }

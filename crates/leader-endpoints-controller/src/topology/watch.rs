@@ -1,13 +1,11 @@
-//! A watch: a cursor in a feed, and the times at which its client must hear something.
+//! A watch: what its client is told, in messages.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use chassis::feed::{Batch, Cursor, Entry, Reset};
+use chassis::feed::{Batch, Cursor, Entry, Reset, Teller};
 use futures::Stream;
-use futures::stream;
 use proto::topology::v1 as messages;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
@@ -28,92 +26,44 @@ pub(super) trait Row: Entry {
 /// What all watches share.
 pub(super) struct Terms {
     pub(super) heartbeat: Duration,
+    /// How long a watch lasts.
+    pub(super) lasts: Duration,
     /// How old the mirrors are.
     pub(super) source_age: Box<dyn Fn() -> Duration + Send + Sync>,
     pub(super) stopping: CancellationToken,
     pub(super) metrics: Metrics,
 }
 
-/// A watch under way.
-struct Watch<R> {
-    cursor: Cursor<R>,
+/// What one client is told.
+struct Watch {
     shown: Shown,
     terms: Arc<Terms>,
-    ends: Instant,
-    /// When the client must hear something.
-    due: Instant,
-    /// When it was told something last.
-    told: Option<Instant>,
-    synced: bool,
-    over: bool,
     counted: Counted,
 }
 
-/// The messages of a watch that ends after `age`.
+/// The messages of a watch.
 pub(super) fn stream<R: Row>(
     cursor: Cursor<R>,
     shown: Shown,
     terms: Arc<Terms>,
-    age: Duration,
 ) -> impl Stream<Item = Result<R::Message, Status>> + Send + 'static {
-    let now = Instant::now();
+    let times = chassis::feed::Terms {
+        pace: PACE,
+        batch: BATCH,
+        heartbeat: terms.heartbeat,
+        lasts: terms.lasts,
+        stopping: terms.stopping.clone(),
+    };
     let counted = terms.metrics.watch(R::WATCHED);
-    let ends = now + age;
-    let watch = Watch { cursor, shown, terms, ends, due: now, told: None, synced: false, over: false, counted };
-    stream::unfold(watch, |mut watch| async move {
-        let message = watch.next().await?;
-        watch.over = message.is_err();
-        Some((message, watch))
-    })
+    chassis::feed::stream(cursor, Watch { shown, terms, counted }, times)
 }
 
-impl<R: Row> Watch<R> {
-    /// The next message, or none at the end.
-    async fn next(&mut self) -> Option<Result<R::Message, Status>> {
-        if self.over {
-            return None;
-        }
-        loop {
-            if self.synced {
-                self.wait().await;
-            }
-            if self.terms.stopping.is_cancelled() {
-                return Some(Err(Status::unavailable("this replica is shutting down: resume the watch elsewhere")));
-            }
-            let now = Instant::now();
-            if self.synced && now >= self.ends {
-                return None;
-            }
-            let batch = self.cursor.pull(BATCH);
-            // After the pull: what it shows of a node that moved, the check knows too.
-            if let Err(refused) = self.shown.check() {
-                return Some(Err(refused));
-            }
-            let news = !batch.is_empty() || (batch.synced && !self.synced);
-            self.synced = batch.synced;
-            if news || (batch.synced && now >= self.due) {
-                self.told = Some(now);
-                self.due = now + self.terms.heartbeat;
-                return Some(Ok(self.message(batch)));
-            }
-            // Nothing of many changes was for this client.
-            tokio::task::consume_budget().await;
-        }
-    }
+impl<R: Row> Teller<R> for Watch {
+    type Message = R::Message;
 
-    /// Waits until there is something to say: a change, though not too soon after the last, or the time for it.
-    async fn wait(&self) {
-        let changed = async {
-            if let Some(told) = self.told {
-                tokio::time::sleep_until(told + PACE).await;
-            }
-            self.cursor.changed().await;
-        };
-        tokio::select! {
-            () = self.terms.stopping.cancelled() => {}
-            () = tokio::time::sleep_until(self.ends.min(self.due)) => {}
-            () = changed => {}
-        }
+    /// What was seen of a node that moved, the check knows too.
+    fn check(&self) -> Result<(), Status> {
+        self.shown.check()
     }
 
     fn message(&self, batch: Batch<R>) -> R::Message {

@@ -33,6 +33,8 @@ pub enum HaltReason {
     ReplacementMissing,
     /// Nodes are lost more often where the release is.
     NodeLoss,
+    /// The revision halted before and came back as it was.
+    Returned,
 }
 
 impl HaltReason {
@@ -43,6 +45,7 @@ impl HaltReason {
             Self::NoSlotLeft => "NoSlotLeft",
             Self::ReplacementMissing => "ReplacementMissing",
             Self::NodeLoss => "NodeLoss",
+            Self::Returned => "Returned",
         }
     }
 }

@@ -82,6 +82,9 @@ pub struct Counts {
     /// Units that are down now.
     #[serde(skip)]
     pub down: u32,
+    /// Reachable units that have not settled and got no other verdict.
+    #[serde(skip)]
+    pub undone: u32,
     /// Exposed nodes that were lost.
     #[serde(skip)]
     pub lost: u32,
@@ -204,6 +207,7 @@ impl Counts {
             uncontrolled: 0,
             reachable: sums.reachable,
             down: sums.down,
+            undone: sums.undone,
             lost: 0,
         }
     }

@@ -20,7 +20,8 @@ pub(super) fn to(input: &Input<'_>, run: &Run) -> Option<Name> {
 pub(super) fn may(input: &Input<'_>, reason: HaltReason) -> bool {
     let is_fault = match reason {
         HaltReason::Failures | HaltReason::NoSlotLeft | HaltReason::NodeLoss => true,
-        HaltReason::ReplacementMissing => false,
+        // What was taken back and came back is somebody's will: who takes it back again fights him for ever.
+        HaltReason::ReplacementMissing | HaltReason::Returned => false,
     };
     is_fault && input.strategy.action == FailureAction::Rollback && !input.facts.is_rollback
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::report::Held;
-use super::{Control, Evidence, Halt, Mark, Record, Restart, Wave};
+use super::{Control, Evidence, Halt, HaltReason, Mark, Record, Restart, Wave};
 use crate::fleet::{ByUid, Name, Uid};
 
 /// A run's memory: what its [`Record`] holds durably, and sightings since the process started.
@@ -105,6 +105,16 @@ impl Run {
             .map(|old| old.tracks.iter().filter(|(_, t)| t.is_under_way()).map(|(uid, t)| (*uid, inherit(t))).collect())
             .unwrap_or_default();
         Self { tracks, fresh: true, ..Self::default() }
+    }
+
+    /// The same memory for a revision that halted before and came back as it was: halted is sticky (rule 6), so nothing starts
+    /// until a user gives the token back. `evidence` says what was seen then.
+    #[must_use]
+    pub fn returned(mut self, evidence: String, at: Timestamp) -> Self {
+        self.halts += 1;
+        let token = format!("halt-{}", self.halts);
+        self.halt = Some(Halt { reason: HaltReason::Returned, token, evidence, at });
+        self
     }
 
     /// The memory that a record describes.

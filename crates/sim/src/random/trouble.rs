@@ -2,9 +2,10 @@
 
 use jiff::SignedDuration;
 use planner::fleet::Name;
-use planner::rollout::DesiredState;
+use planner::rollout::{DesiredState, Met};
 use planner::strategy::Amount;
 
+use super::strategy;
 use crate::happening::{Happening, Stream};
 use crate::release::{Effect, Place, Release};
 use crate::rng::Rng;
@@ -50,7 +51,8 @@ fn trouble(rng: &mut Rng, nodes: &[Name], sets: &[Name]) -> Vec<(SignedDuration,
     let daemon_set = sets[rng.index(sets.len())].clone();
     let now = SignedDuration::ZERO;
     let pause = secs(1 + rng.below(600));
-    match rng.below(22) {
+    let edited = strategy::with_waves(rng);
+    match rng.below(30) {
         0 | 1 => vec![(now, Happening::Offline(few.clone())), (pause, Happening::Online(few))],
         2 => vec![(now, Happening::Offline(many.clone())), (pause, Happening::Online(many))],
         3 => vec![(now, Happening::Offline(few))],
@@ -76,9 +78,30 @@ fn trouble(rng: &mut Rng, nodes: &[Name], sets: &[Name]) -> Vec<(SignedDuration,
             let on = Happening::Desire(daemon_set.clone(), DesiredState::Running);
             vec![(now, Happening::Desire(daemon_set, stop)), (pause, on)]
         }
+        21 => vec![(now, Happening::Decide { daemon_set, wave: wave(rng), approved: false, approver: "bob".into() })],
+        22 => vec![(now, Happening::Promote(daemon_set, wave(rng)))],
+        23 => {
+            let (pool, labels) = (format!("p{}", rng.below(6)).into(), strategy::some_labels(rng));
+            vec![(now, Happening::Label(pool, labels))]
+        }
+        24 => vec![(now, Happening::Move(few, format!("p{}", rng.below(6)).into()))],
+        25 => {
+            let broken = Err("waves[0]: one of pools and poolSelector must be given".to_owned());
+            vec![(now, Happening::Strategy(Box::new(broken))), (pause, Happening::Strategy(Box::new(Ok(edited))))]
+        }
+        26 => vec![(now, Happening::Annotate(daemon_set, rng.percent(50)))],
+        27 | 28 => {
+            let pools = if rng.percent(50) { Vec::new() } else { vec![format!("p{}", rng.below(5)).into()] };
+            let met = [Met::Yes, Met::Yes, Met::No, Met::Unknown][rng.index(4)];
+            vec![(now, Happening::Dependency { name: strategy::GATEWAY.into(), pools, met })]
+        }
         _ if rng.percent(50) => vec![(now, Happening::Resume(daemon_set, "halt-1".to_owned()))],
         _ => vec![(now, Happening::Budget(daemon_set, Amount::Count(u32::from(rng.percent(70)) * 2)))],
     }
+}
+
+fn wave(rng: &mut Rng) -> Name {
+    strategy::WAVES[rng.index(strategy::WAVES.len())].into()
 }
 
 fn release(rng: &mut Rng, nodes: &[Name]) -> Release {

@@ -3,10 +3,10 @@
 use jiff::SignedDuration;
 use planner::fleet::Name;
 use planner::rollout::RunPhase;
-use planner::strategy::{Amount, CatchUp, FailureAction, SlowStart, Strategy, Timing};
+use planner::strategy::{Amount, PoolLabels, Strategy, Timing};
 
 use super::words::Words;
-use super::{Act, Story, expect};
+use super::{Act, Story, expect, rules};
 use crate::pace::Pace;
 use crate::world::Setup;
 
@@ -25,13 +25,10 @@ pub struct StoryError {
 pub(super) fn read(script: &str) -> Result<Story, StoryError> {
     let mut story = Story {
         setup: Setup {
-            seed: 1,
-            nodes: Vec::new(),
             daemon_sets: Vec::new(),
-            strategy: Strategy::implied(Amount::Percent(10)),
-            timing: Timing::default(),
             pace: Pace::steady(),
             transcript: true,
+            ..Setup::of(1, Vec::new(), Strategy::implied(Amount::Percent(10)))
         },
         happenings: Vec::new(),
         acts: Vec::new(),
@@ -73,7 +70,30 @@ fn line(story: &mut Story, words: &mut Words<'_>) -> Result<(), String> {
                 if words.is_empty() { SignedDuration::ZERO } else { words.named_span("minReadySeconds")? };
             story.setup.daemon_sets.push((name, min_ready));
         }
-        "strategy" => strategy(&mut story.setup.strategy, words)?,
+        "strategy" => rules::fields(&mut story.setup.strategy, words)?,
+        "named" => story.setup.named = true,
+        "wave" => {
+            rules::wave(&mut story.setup.strategy, words)?;
+            story.setup.named = true;
+        }
+        "window" => {
+            story.setup.strategy.windows.push(rules::window(words)?);
+            story.setup.named = true;
+        }
+        "dependsOn" => {
+            story.setup.strategy.depends_on.push(rules::depends_on(words)?);
+            story.setup.named = true;
+        }
+        "pool" => {
+            let pool = words.next()?.into();
+            words.expect("labels")?;
+            story.setup.pools.push(PoolLabels { pool, labels: words.labels()? });
+        }
+        "start" => {
+            let word = words.next()?;
+            story.setup.start =
+                word.parse().map_err(|_| format!("{word:?} is no time such as 2027-03-28T00:00:00Z"))?;
+        }
         "timing" => timing(&mut story.setup.timing, words)?,
         "pace" => match words.next()? {
             "steady" => story.setup.pace = Pace::steady(),
@@ -84,7 +104,7 @@ fn line(story: &mut Story, words: &mut Words<'_>) -> Result<(), String> {
         "at" => {
             let at = words.span()?;
             let default = story.setup.daemon_sets.first().map_or_else(|| "agent".into(), |(name, _)| name.clone());
-            for (later, happening) in words.happening(&default, &story.setup.nodes)? {
+            for (later, happening) in words.happening(&default, &story.setup)? {
                 story.happenings.push((at + later, happening));
             }
         }
@@ -97,39 +117,10 @@ fn line(story: &mut Story, words: &mut Words<'_>) -> Result<(), String> {
         }),
         "expect" => story.expectations.push(expect::read(words)?),
         other => {
-            return Err(format!("{other:?}: nodes, daemonset, strategy, timing, pace, seed, at, run or expect"));
-        }
-    }
-    Ok(())
-}
-
-fn strategy(strategy: &mut Strategy, words: &mut Words<'_>) -> Result<(), String> {
-    while !words.is_empty() {
-        match words.next()? {
-            "maxUnavailable" => strategy.max_unavailable = words.amount()?,
-            "maxUnavailablePerPool" => strategy.max_unavailable_per_pool = Some(words.amount()?),
-            "slowStart" => {
-                strategy.slow_start = words.one_of(&[("Doubling", SlowStart::Doubling), ("None", SlowStart::None)])?;
-            }
-            "maxFailures" => strategy.max_failures = words.amount()?,
-            "minObserved" => strategy.min_observed = words.number()?,
-            "minReady" => strategy.min_ready = words.span()?,
-            "progressDeadline" => strategy.progress_deadline = words.span()?,
-            "exposure" => strategy.exposure = words.span()?,
-            "falseHaltPerMille" => strategy.false_halt_per_mille = words.number()?,
-            "action" => {
-                strategy.action =
-                    words.one_of(&[("Pause", FailureAction::Pause), ("Rollback", FailureAction::Rollback)])?;
-            }
-            "catchUp" => {
-                strategy.catch_up = words.one_of(&[
-                    ("Always", CatchUp::Always),
-                    ("InWindow", CatchUp::InWindow),
-                    ("Never", CatchUp::Never),
-                ])?;
-            }
-            "catchUpMaxUnavailable" => strategy.catch_up_max_unavailable = words.amount()?,
-            other => return Err(format!("{other:?} is no field of a strategy")),
+            return Err(format!(
+                "{other:?}: nodes, pool, daemonset, strategy, named, wave, window, dependsOn, timing, pace, seed, start, at, \
+                 run or expect"
+            ));
         }
     }
     Ok(())
@@ -160,6 +151,8 @@ pub(super) fn phase(words: &mut Words<'_>) -> Result<RunPhase, String> {
     words.one_of(&[
         ("pending", RunPhase::Pending),
         ("progressing", RunPhase::Progressing),
+        ("soaking", RunPhase::Soaking),
+        ("awaiting", RunPhase::AwaitingApproval),
         ("held", RunPhase::Held),
         ("paused", RunPhase::Paused),
         ("aborted", RunPhase::Aborted),

@@ -2,12 +2,14 @@
 
 use jiff::SignedDuration;
 use planner::fleet::Name;
-use planner::rollout::DesiredState;
+use planner::rollout::{DesiredState, Met};
 use planner::strategy::Amount;
 
+use super::rules;
 use crate::happening::{Happening, Stream};
 use crate::release::{Effect, Place, Release};
 use crate::transcript::split;
+use crate::world::Setup;
 
 /// What is left of a line. Commas are for the reader.
 #[derive(Debug)]
@@ -118,8 +120,9 @@ impl<'t> Words<'t> {
     pub(super) fn happening(
         &mut self,
         daemon_set: &Name,
-        fleet: &[(Name, Name)],
+        setup: &Setup,
     ) -> Result<Vec<(SignedDuration, Happening)>, String> {
+        let fleet = &setup.nodes;
         let now = |happening| Ok(vec![(SignedDuration::ZERO, happening)]);
         match self.next()? {
             "template" => {
@@ -181,8 +184,82 @@ impl<'t> Words<'t> {
                 let amount = self.amount()?;
                 now(Happening::Budget(self.daemon_set(daemon_set)?, amount))
             }
+            "approve" => now(self.decision(daemon_set, true)?),
+            "reject" => now(self.decision(daemon_set, false)?),
+            "promote" => {
+                let wave = self.next()?.into();
+                now(Happening::Promote(self.daemon_set(daemon_set)?, wave))
+            }
+            "annotate" => now(Happening::Annotate(self.daemon_set(daemon_set)?, true)),
+            "unannotate" => now(Happening::Annotate(self.daemon_set(daemon_set)?, false)),
+            "edit" => {
+                let mut edited = setup.strategy.clone();
+                rules::fields(&mut edited, self)?;
+                now(Happening::Strategy(Box::new(Ok(edited))))
+            }
+            "delete" => {
+                self.expect("strategy")?;
+                now(Happening::Strategy(Box::new(Err("there is no RolloutStrategy of that name".to_owned()))))
+            }
+            "label" => {
+                self.expect("pool")?;
+                let pool = self.next()?.into();
+                now(Happening::Label(pool, self.labels()?))
+            }
+            "move" => {
+                let nodes = self.nodes()?;
+                self.expect("to")?;
+                self.expect("pool")?;
+                now(Happening::Move(nodes, self.next()?.into()))
+            }
+            "dependency" => now(self.dependency()?),
             other => Err(format!("{other:?} is nothing that can happen")),
         }
+    }
+
+    /// `WAVE`, or `WAVE by NAME`.
+    fn decision(&mut self, daemon_set: &Name, approved: bool) -> Result<Happening, String> {
+        let wave = self.next()?.into();
+        let mut approver = "ada";
+        if self.peek() == Some("by") {
+            self.expect("by")?;
+            approver = self.next()?;
+        }
+        Ok(Happening::Decide { daemon_set: self.daemon_set(daemon_set)?, wave, approved, approver: approver.into() })
+    }
+
+    /// `NAME current`, `NAME behind in pools a b`, `NAME unknown`.
+    fn dependency(&mut self) -> Result<Happening, String> {
+        let name = self.next()?.into();
+        let met = self.one_of(&[("current", Met::Yes), ("behind", Met::No), ("unknown", Met::Unknown)])?;
+        let mut pools = Vec::new();
+        if !self.is_empty() {
+            self.expect("in")?;
+            self.expect("pools")?;
+            pools = self.names_until(&[]);
+        }
+        Ok(Happening::Dependency { name, pools, met })
+    }
+
+    /// All words up to the end or one of these.
+    pub(super) fn names_until(&mut self, ends: &[&str]) -> Vec<Name> {
+        let mut names = Vec::new();
+        while let Some(word) = self.peek().filter(|word| !ends.contains(word)) {
+            names.push(word.into());
+            self.at += 1;
+        }
+        names
+    }
+
+    /// `tier=lab site=north`; there may be none.
+    pub(super) fn labels(&mut self) -> Result<Vec<(Name, Name)>, String> {
+        let mut labels = Vec::new();
+        while let Some(word) = self.peek().filter(|word| word.contains('=')) {
+            let (key, value) = word.split_once('=').ok_or("a label is such as tier=lab")?;
+            labels.push((key.into(), value.into()));
+            self.at += 1;
+        }
+        Ok(labels)
     }
 
     fn release(&mut self) -> Result<Release, String> {

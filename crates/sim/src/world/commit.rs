@@ -46,7 +46,7 @@ impl World {
             return;
         }
         let lost = self.now < self.losing_until;
-        let pod = self.cluster.pods.values().find(|pod| pod.name == step.pod && pod.uid == step.pod_uid);
+        let pod = self.cluster.pod_of(step.pod_uid).filter(|pod| pod.name == step.pod);
         let found = pod.map(|pod| pod.id);
         let fate = match found {
             _ if lost => Fate::Doubtful,
@@ -88,7 +88,9 @@ impl World {
                 updater.mirror.lift(set, &step.node, step.pod_uid);
                 // A newer run may have inherited it.
                 current.run.retract(step.node_uid);
-                self.witness.retract(set, step.node_uid);
+                if let Some(witness) = &mut self.witness {
+                    witness.retract(set, step.node_uid);
+                }
                 if fate == Fate::Refused {
                     let why = "429 Too Many Requests: slow down".to_owned();
                     current.refused = Some((why, now + AFTER_REFUSAL));
@@ -103,11 +105,13 @@ impl World {
         let Some(updater) = &mut self.updater else { return };
         let Some(current) = &mut updater.sets[set].current else { return };
         for step in std::mem::take(&mut current.doubts) {
-            let pod = self.cluster.pods.values().find(|pod| pod.uid == step.pod_uid);
+            let pod = self.cluster.pod_of(step.pod_uid);
             if pod.is_some_and(|pod| !pod.deleting) {
                 updater.mirror.lift(set, &step.node, step.pod_uid);
                 current.run.retract(step.node_uid);
-                self.witness.retract(set, step.node_uid);
+                if let Some(witness) = &mut self.witness {
+                    witness.retract(set, step.node_uid);
+                }
                 self.transcript.say(self.now, "updater", &format!("the delete on {} did not happen", step.node));
             }
         }

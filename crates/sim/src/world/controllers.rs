@@ -14,7 +14,7 @@ const CREATE_AGAIN: SignedDuration = SignedDuration::from_secs(10);
 
 impl World {
     /// A DaemonSet that has run `r1` everywhere since then.
-    pub(super) fn found(&mut self, name: &Name, min_ready: SignedDuration, since: Timestamp) {
+    pub(super) fn found(&mut self, name: &Name, min_ready: SignedDuration, named: bool, since: Timestamp) {
         let revision = Name::from("r1");
         let set = Set {
             name: name.clone(),
@@ -26,6 +26,7 @@ impl World {
             observed_generation: 1,
             revisions: BTreeMap::from([(revision, 1)]),
             budget: self.strategy.max_unavailable,
+            named,
             rollouts: Vec::new(),
         };
         self.cluster.sets.push(set);

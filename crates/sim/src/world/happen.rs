@@ -73,6 +73,29 @@ impl World {
                     self.publish_set(set);
                 }
             }
+            Happening::Annotate(daemon_set, named) => {
+                if let Some(set) = self.cluster.set(&daemon_set) {
+                    self.cluster.sets[set].named = named;
+                    self.publish_set(set);
+                }
+            }
+            Happening::Strategy(strategy) => {
+                self.cluster.strategy.clone_from(&strategy);
+                self.publish(Stream::Objects, Item::Strategy(strategy));
+            }
+            Happening::Promote(daemon_set, wave) => {
+                self.control(&daemon_set, |control| control.promoted_through = wave.to_string());
+            }
+            Happening::Decide { daemon_set, wave, approved, approver } => {
+                self.decide(&daemon_set, &wave, approved, approver);
+            }
+            Happening::Label(pool, labels) => {
+                self.cluster.label(&pool, labels);
+                let item = Item::Pools(self.cluster.pool_labels());
+                self.publish(Stream::Objects, item);
+            }
+            Happening::Move(nodes, pool) => self.edit(&nodes, |node| node.pool = pool.clone()),
+            Happening::Dependency { name, pools, met } => self.depend(name, pools, met),
         }
     }
 
@@ -148,7 +171,7 @@ impl World {
         let Some(set) = self.cluster.set(daemon_set) else { return };
         let Some(run) = self.cluster.sets[set].rollouts.iter_mut().max_by_key(|run| run.number) else { return };
         change(&mut run.control);
-        let item = Item::Control { set, number: run.number, control: run.control.clone() };
-        self.publish(Stream::Objects, item);
+        let number = run.number;
+        self.publish_run(set, number);
     }
 }

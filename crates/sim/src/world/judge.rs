@@ -4,8 +4,9 @@ use jiff::SignedDuration;
 use planner::rollout::{DesiredState, Plan, Restart};
 
 use super::World;
-use crate::cluster::{PodId, SetId};
+use crate::cluster::{PodId, Rollout, SetId};
 use crate::happening::Stream;
+use crate::witness::Scene;
 
 /// A watch lags and a request is under way for a while: a decision is judged by what was so this long before.
 const LAG: SignedDuration = SignedDuration::from_secs(5);
@@ -14,23 +15,34 @@ impl World {
     /// Judges a plan's starts.
     pub(super) fn judge(&mut self, set: SetId, plan: &Plan) {
         let now = self.now;
-        let Some(current) = self.updater.as_ref().and_then(|updater| updater.sets[set].current.as_ref()) else {
-            return;
-        };
+        let (Some(updater), Some(witness)) = (&self.updater, &mut self.witness) else { return };
+        let known = &updater.sets[set];
+        let Some((current, strategy)) = known.current.as_ref().zip(known.lawful()) else { return };
         let revision = current.revision.clone();
-        let budget = self.updater.as_ref().map_or(self.cluster.sets[set].budget, |updater| updater.sets[set].budget);
-        let verdict = self.witness.starts(set, &revision, &plan.steps, budget, now);
-        if plan.steps.is_empty() {
-            return;
-        }
         let of = &self.cluster.sets[set];
+        let object = of.rollouts.iter().find(|run| run.number == current.number);
+        let dependencies: Vec<_> = strategy.depends_on.iter().map(|depends| updater.progress(depends)).collect();
+        let verdict = witness.judge(&Scene {
+            now,
+            set,
+            revision: &revision,
+            number: current.number,
+            first: current.revisions.len() == 1,
+            strategy: &strategy,
+            steps: &plan.steps,
+            run: &current.run,
+            is_rollback: current.is_rollback,
+            promoted_through: &current.control.promoted_through,
+            decided: &object.map(Rollout::decided).unwrap_or_default(),
+            labels: &updater.pools,
+            dependencies: &dependencies,
+        });
         let mut broken = verdict.err();
-        let known = self.template_is_known();
-        if known && of.templates[of.current].revision != revision {
+        let moves = !plan.steps.is_empty();
+        if moves && self.template_is_known() && of.templates[of.current].revision != revision {
             broken = Some(format!("units are moved to {revision}, which is superseded"));
         }
-        let object = of.rollouts.iter().find(|run| run.number == current.number);
-        if let Some(object) = object {
+        if let Some(object) = object.filter(|_| moves) {
             let halt = object.record.as_ref().and_then(|record| record.halt.as_ref());
             if halt.is_some_and(|halt| halt.token != object.control.resume_token && halt.at + LAG < now) {
                 broken = Some("units start although the run is halted".to_owned());

@@ -2,12 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::publish::Item;
 use super::{Event, Flow, World};
 use crate::happening::Stream;
 use crate::mirror::Mirror;
 use crate::pace::BOOKMARK;
-use crate::updater::{Known, Updater};
+use crate::updater::{Known, Updater, unknown};
 
 impl World {
     /// The first life, in the middle of it: it has watched since long ago.
@@ -24,7 +23,9 @@ impl World {
         for (set, of) in self.cluster.sets.iter().enumerate() {
             let record = of.rollouts.iter().max_by_key(|run| run.number).and_then(|run| run.record.as_ref());
             let flights = record.into_iter().flat_map(|record| &record.flights);
-            self.witness.forget_unrecorded(set, &flights.map(|flight| flight.node_uid).collect());
+            if let Some(witness) = &mut self.witness {
+                witness.forget_unrecorded(set, &flights.map(|flight| flight.node_uid).collect());
+            }
         }
         self.next_look = None;
         let lead = self.pace.lead.draw(&mut self.rng);
@@ -45,25 +46,24 @@ impl World {
     fn list(&mut self, since: Timestamp) {
         self.life += 1;
         let mut mirror = Mirror::listing(since);
-        self.witness.list_begins(since);
-        for id in (0..self.cluster.nodes.len()).filter(|id| self.cluster.nodes[*id].exists) {
-            let seen = self.node_seen(id);
-            self.witness.see(&Item::Node(seen.clone()), since);
-            mirror.node(&seen, since);
-        }
-        for pod in self.cluster.pods.values() {
-            let seen = self.pod_seen(pod);
-            self.witness.see(&Item::Pod(seen.clone()), since);
-            mirror.pod(&seen, since);
-        }
+        let nodes: Vec<_> = (0..self.cluster.nodes.len()).filter(|id| self.cluster.nodes[*id].exists).collect();
+        let nodes: Vec<_> = nodes.into_iter().map(|id| self.node_seen(id)).collect();
+        let pods: Vec<_> = self.cluster.pods.values().map(|pod| self.pod_seen(pod)).collect();
+        nodes.iter().for_each(|seen| mirror.node(seen, since));
+        pods.iter().for_each(|seen| mirror.pod(seen, since));
         mirror.listed(since);
-        self.witness.list_ends();
+        if let Some(witness) = &mut self.witness {
+            witness.lists(nodes, pods, since);
+        }
         let sets = self.cluster.sets.iter().map(|set| Known {
+            name: set.name.clone(),
             generation: set.generation,
             observed: set.observed_generation == set.generation,
             min_ready: set.min_ready,
             budget: set.budget,
+            named: set.named,
             current: None,
+            standing: unknown(),
         });
         let sets = sets.collect();
         for stream in Stream::ALL {
@@ -71,6 +71,14 @@ impl World {
             mirror.heard(stream, self.now);
             self.after(BOOKMARK, Event::Bookmark(self.life, stream));
         }
-        self.updater = Some(Updater { mirror, sets });
+        self.updater = Some(Updater {
+            mirror,
+            sets,
+            strategy: self.cluster.strategy.clone(),
+            pools: self.cluster.pool_labels(),
+            others: self.cluster.others.clone(),
+            #[cfg(test)]
+            tamper: None,
+        });
     }
 }

@@ -1,16 +1,12 @@
 //! What daemon-updater does each time it looks: learn, find the run, plan, commit, publish.
 
 use jiff::{SignedDuration, Timestamp};
-use planner::rollout::{News, Plan, Record, Run, RunPhase};
+use planner::rollout::{News, Plan, Record, Run, RunPhase, WaveState};
 
 use super::publish::Item;
-use super::{Event, World};
-use crate::cluster::{Rollout, SetId};
+use super::{Event, Latest, World};
+use crate::cluster::SetId;
 use crate::happening::Stream;
-use crate::updater::{Current, Known};
-
-/// From an event to the look that it causes; what comes in between is seen by the same look.
-const GATHER: SignedDuration = SignedDuration::from_millis(5);
 
 /// How soon revisions are asked for again when a pod has one that is not known.
 const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(5);
@@ -22,8 +18,11 @@ impl World {
         }
         let Some(updater) = &mut self.updater else { return };
         let (now, mirror) = (self.now, &mut updater.mirror);
+        let was_stale = mirror.view().heard + self.timing.watch_stale <= now;
         mirror.heard(stream, now);
-        self.witness.see(item, now);
+        if let Some(witness) = &mut self.witness {
+            witness.see(item, now);
+        }
         match item {
             Item::Node(node) => {
                 self.transcript.sees_node(node, now);
@@ -32,18 +31,26 @@ impl World {
             Item::NodeGone(name, uid) => mirror.node_gone(name, *uid, now),
             Item::Pod(pod) => mirror.pod(pod, now),
             Item::PodGone { set, node, uid } => mirror.pod_gone(*set, node, *uid),
-            Item::Set { set, generation, observed, budget } => {
+            Item::Set { set, generation, observed, budget, named } => {
                 let known = &mut updater.sets[*set];
-                (known.generation, known.observed, known.budget) = (*generation, *observed, *budget);
+                (known.generation, known.observed) = (*generation, *observed);
+                (known.budget, known.named) = (*budget, *named);
             }
-            Item::Control { set, number, control } => {
+            Item::Run { set, number, control, approvals } => {
                 if let Some(current) = updater.sets[*set].current.as_mut().filter(|run| run.number == *number) {
-                    current.control = control.clone();
+                    (current.control, current.approvals) = (control.clone(), approvals.clone());
                 }
             }
+            Item::Strategy(strategy) => updater.strategy.clone_from(strategy),
+            Item::Pools(pools) => updater.pools.clone_from(pools),
+            Item::Other(name, progress) => {
+                updater.others.insert(name.clone(), progress.clone());
+            }
+            // It says no more than that the watch lives.
+            Item::Bookmark if !was_stale => return,
             Item::Bookmark => {}
         }
-        self.want_look(now + GATHER);
+        self.want_look(now + self.gather);
     }
 
     /// Look again then, or earlier.
@@ -71,9 +78,10 @@ impl World {
     fn look_at(&mut self, set: SetId) {
         self.find_run(set);
         self.resolve(set);
-        let (now, strategy, timing) = (self.now, self.strategy.clone(), self.timing.clone());
+        self.settle_rules(set);
         let Some(updater) = &mut self.updater else { return };
-        let Some(plan) = updater.plan(set, now, &strategy, &timing) else { return };
+        let Some(plan) = updater.plan(set, self.now, &self.timing) else { return };
+        let now = self.now;
         let Some(current) = &updater.sets[set].current else { return };
         self.summary.plans += 1;
         self.transcript.planned(&self.cluster.sets[set].name, &plan, &current.run, current.number, now);
@@ -86,13 +94,16 @@ impl World {
         self.note(set, &plan);
         self.judge(set, &plan);
         self.commit(set, &plan);
+        self.ask_for_more(set, &plan);
         self.publish_status(set);
     }
 
     fn note(&mut self, set: SetId, plan: &Plan) {
         // That it may resume is judged by the token, see `judge`.
-        if plan.report.news.iter().any(|news| matches!(news, News::Resumed(_))) {
-            self.witness.resumed(set);
+        if plan.report.news.iter().any(|news| matches!(news, News::Resumed(_)))
+            && let Some(witness) = &mut self.witness
+        {
+            witness.resumed(set);
         }
         let of = &self.cluster.sets[set];
         let number = self.updater.as_ref().and_then(|updater| updater.sets[set].current.as_ref()).map(|run| run.number);
@@ -101,6 +112,8 @@ impl World {
             return;
         }
         self.phases[set] = Some(plan.report.phase);
+        let opened = plan.report.waves.iter().filter(|wave| wave.state != WaveState::Waiting).count();
+        self.latest[set] = Latest { counts: plan.report.counts, opened, hold: plan.report.hold.clone() };
         for news in &plan.report.news {
             let halt = self.run(set).and_then(Run::halt).map(|halt| halt.reason);
             match news {
@@ -122,50 +135,6 @@ impl World {
 
     pub(super) fn run(&self, set: SetId) -> Option<&Run> {
         self.updater.as_ref()?.sets[set].current.as_ref().map(|current| &current.run)
-    }
-
-    /// The run of the newest revision, asked of the API server once per generation: continued, restored or begun.
-    fn find_run(&mut self, set: SetId) {
-        let Some(updater) = &mut self.updater else { return };
-        let known: &mut Known = &mut updater.sets[set];
-        let of = &mut self.cluster.sets[set];
-        match &known.current {
-            Some(current) if current.generation == known.generation && !current.puzzled => return,
-            _ if !known.observed => return,
-            _ => {}
-        }
-        let Some((revision, number)) = of.newest().map(|(revision, number)| (revision.clone(), number)) else { return };
-        let revisions: Vec<_> = of.revisions.keys().cloned().collect();
-        if let Some(current) = known.current.as_mut().filter(|current| current.number == number) {
-            (current.generation, current.revisions, current.puzzled) = (known.generation, revisions, false);
-            return;
-        }
-        let older = of.rollouts.iter().filter(|run| run.number < number).max_by_key(|run| run.number);
-        let last = older.and_then(|run| run.record.as_ref()).map(Run::restore);
-        let found = of.rollouts.iter().find(|run| run.number == number);
-        let (record, control) = found.map(|run| (run.record.clone(), run.control.clone())).unwrap_or_default();
-        let before = known.current.as_ref().map(|current| &current.run);
-        let run = match &record {
-            Some(record) => Run::restore(record),
-            None => Run::begin(before.or(last.as_ref())),
-        };
-        if found.is_none() {
-            of.rollouts.push(Rollout { number, record: None, control: control.clone() });
-        }
-        known.current = Some(Current {
-            generation: known.generation,
-            revision,
-            number,
-            revisions,
-            control,
-            run,
-            losses_seen: updater.mirror.newest_loss(),
-            doubts: Vec::new(),
-            refused: None,
-            published: record,
-            publishing: false,
-            puzzled: false,
-        });
     }
 
     fn publish_status(&mut self, set: SetId) {

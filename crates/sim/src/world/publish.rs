@@ -1,8 +1,8 @@
 //! From the API server to the updater: in order within a watch, late, and not at all while a watch stalls.
 
 use planner::fleet::{Name, Uid};
-use planner::rollout::Control;
-use planner::strategy::Amount;
+use planner::rollout::{Control, Decided, Progress};
+use planner::strategy::{Amount, PoolLabels, Strategy};
 
 use super::{Event, World};
 use crate::cluster::{NodeId, Pod, PodId, SetId};
@@ -15,9 +15,29 @@ pub(crate) enum Item {
     Node(NodeSeen),
     NodeGone(Name, Uid),
     Pod(PodSeen),
-    PodGone { set: SetId, node: Name, uid: Uid },
-    Set { set: SetId, generation: u64, observed: bool, budget: Amount },
-    Control { set: SetId, number: i64, control: Control },
+    PodGone {
+        set: SetId,
+        node: Name,
+        uid: Uid,
+    },
+    Set {
+        set: SetId,
+        generation: u64,
+        observed: bool,
+        budget: Amount,
+        named: bool,
+    },
+    /// A run's spec, and the decisions on its requests.
+    Run {
+        set: SetId,
+        number: i64,
+        control: Control,
+        approvals: Vec<Decided>,
+    },
+    Strategy(Box<Result<Strategy, String>>),
+    Pools(Vec<PoolLabels>),
+    /// How far a target is that is not of this world.
+    Other(Name, Progress),
     Bookmark,
 }
 
@@ -65,7 +85,7 @@ impl World {
     pub(super) fn set_seen(&self, set: SetId) -> Item {
         let of = &self.cluster.sets[set];
         let observed = of.observed_generation == of.generation;
-        Item::Set { set, generation: of.generation, observed, budget: of.budget }
+        Item::Set { set, generation: of.generation, observed, budget: of.budget, named: of.named }
     }
 
     pub(super) fn publish_node(&mut self, id: NodeId) {
@@ -83,6 +103,12 @@ impl World {
     pub(super) fn publish_pod_gone(&mut self, pod: &Pod) {
         let node = self.cluster.nodes[pod.node].name.clone();
         self.publish(Stream::Pods, Item::PodGone { set: pod.set, node, uid: pod.uid });
+    }
+
+    pub(super) fn publish_run(&mut self, set: SetId, number: i64) {
+        let Some(run) = self.cluster.sets[set].rollouts.iter().find(|run| run.number == number) else { return };
+        let item = Item::Run { set, number, control: run.control.clone(), approvals: run.decided() };
+        self.publish(Stream::Objects, item);
     }
 
     pub(super) fn publish_set(&mut self, set: SetId) {

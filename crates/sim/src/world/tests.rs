@@ -1,32 +1,29 @@
 //! The witness's silence means something only if it speaks up when the updater plans by other rules than it should.
 
 use jiff::SignedDuration;
-use planner::strategy::{Amount, SlowStart, Strategy, Timing};
+use planner::strategy::{Amount, SlowStart, Strategy};
 
 use super::{Setup, World};
 use crate::happening::{Happening, Stream};
-use crate::pace::Pace;
 use crate::release::{Effect, Release};
 
 fn world(seed: u64, transcript: bool) -> World {
     let node = |n: usize| (format!("n{n:02}").into(), format!("p{}", n % 3).into());
-    World::new(&Setup {
-        seed,
-        nodes: (0..12).map(node).collect(),
-        daemon_sets: vec![("agent".into(), SignedDuration::ZERO)],
-        strategy: Strategy {
-            max_unavailable_per_pool: Some(Amount::Count(1)),
-            slow_start: SlowStart::None,
-            ..Strategy::implied(Amount::Count(3))
-        },
-        timing: Timing::default(),
-        pace: Pace::varied(),
-        transcript,
-    })
+    let strategy = Strategy {
+        max_unavailable_per_pool: Some(Amount::Count(1)),
+        slow_start: SlowStart::None,
+        ..Strategy::implied(Amount::Count(3))
+    };
+    World::new(&Setup { transcript, ..Setup::of(seed, (0..12).map(node).collect(), strategy) })
 }
 
 fn template(release: Release) -> Happening {
     Happening::Template { daemon_set: "agent".into(), revision: "r2".into(), release }
+}
+
+/// The updater plans by other rules.
+fn by(world: &mut World, tamper: fn(&mut Strategy)) {
+    world.updater.as_mut().unwrap().tamper = Some(tamper);
 }
 
 /// What the witness says of a run whose updater was tampered with.
@@ -48,7 +45,7 @@ fn a_lawful_updater_breaks_nothing() {
 
 #[test]
 fn a_pool_budget_that_is_forgotten_is_found() {
-    let found = found(|world| world.strategy.max_unavailable_per_pool = None, &Release::GOOD);
+    let found = found(|world| by(world, |strategy| strategy.max_unavailable_per_pool = None), &Release::GOOD);
     assert!(found.contains("are down in the pool"), "{found:?}");
 }
 

@@ -1,11 +1,14 @@
 //! Synthetic runs: what a watcher and an audit log would tell of them, through the same readers as the real ones.
 
+mod waves;
+
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use planner::strategy::Timing;
 use serde_json::{Value, json};
 
+pub(super) use self::waves::RUN;
 use super::super::{Call, Ending, Evidence, Kind, Note, Rules, Verdict, judge};
 
 /// A fleet, its DaemonSets and what happens to them. Times are milliseconds from the story's start.
@@ -19,6 +22,8 @@ pub(super) struct Story {
     sets: BTreeMap<String, (Value, String)>,
     /// The newest pod of each DaemonSet and node.
     pods: BTreeMap<(String, String), Value>,
+    /// The FleetRollout of the newest revision.
+    run: Value,
     /// What the updater proves itself by.
     pub(super) credential: String,
 }
@@ -67,6 +72,7 @@ impl Story {
             nodes: BTreeMap::new(),
             sets: BTreeMap::new(),
             pods: BTreeMap::new(),
+            run: Value::Null,
             credential: "one".to_owned(),
         };
         for n in 1..=nodes {

@@ -142,9 +142,19 @@ fn every_outcome_and_reason_is_known_to_the_schema() {
     let names: BTreeSet<_> = outcomes.map(|outcome| json!(listed(outcome)).to_string()).into();
     assert_eq!(names, variants(&schema()["properties"]["flights"]["items"]["properties"]["outcome"]));
 
-    let reasons = [HaltReason::Failures, HaltReason::NoSlotLeft, HaltReason::ReplacementMissing, HaltReason::NodeLoss];
+    let reasons = [
+        HaltReason::Failures,
+        HaltReason::NoSlotLeft,
+        HaltReason::ReplacementMissing,
+        HaltReason::NodeLoss,
+        HaltReason::Returned,
+    ];
     let listed = |reason| match reason {
-        HaltReason::Failures | HaltReason::NoSlotLeft | HaltReason::ReplacementMissing | HaltReason::NodeLoss => reason,
+        HaltReason::Failures
+        | HaltReason::NoSlotLeft
+        | HaltReason::ReplacementMissing
+        | HaltReason::NodeLoss
+        | HaltReason::Returned => reason,
     };
     let names: BTreeSet<_> = reasons.map(|reason| json!(listed(reason)).to_string()).into();
     assert_eq!(names, variants(&schema()["properties"]["halt"]["properties"]["reason"]));

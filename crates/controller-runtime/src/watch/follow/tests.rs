@@ -335,3 +335,29 @@ async fn a_dropped_call_loses_nothing() {
     connection.object("ADDED", "c", 7);
     assert_eq!(batch(&mut watch).await, ["+b@6", "+c@7"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_need_not_be_known_is_an_empty_list_until_it_is() {
+    let (client, mut server) = Server::start();
+    let mut watch =
+        Watch::<Thing>::new(client, WatchTarget::at("/apis/x/v1/things").optional(), &WatchMetrics::default());
+    for _ in 0..2 {
+        let answer = async { drop(server.asked().await.status(404)) };
+        assert_eq!(tokio::join!(batch(&mut watch), answer).0, ["restarted", "done@0"]);
+    }
+    let answer = async {
+        let asked = server.asked().await;
+        assert!(asked.is_list());
+        let connection = asked.status(200);
+        connection.object("ADDED", "a", 3);
+        connection.bookmark(5, true);
+        connection
+    };
+    let (signals, connection) = tokio::join!(batch(&mut watch), answer);
+    assert_eq!(signals, ["restarted", "+a@3", "done@5"]);
+    // The kind goes again: so do its objects.
+    drop(connection);
+    assert_eq!(batch(&mut watch).await, ["ended"]);
+    let answer = async { drop(server.asked().await.status(404)) };
+    assert_eq!(tokio::join!(batch(&mut watch), answer).0, ["restarted", "done@0"]);
+}

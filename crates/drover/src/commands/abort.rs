@@ -1,0 +1,43 @@
+//! `drover abort`.
+
+use api::fleet_rollout::DesiredState;
+use clap::Args;
+use kube::ResourceExt as _;
+use serde_json::json;
+
+use super::Failure;
+use crate::reach::Reach;
+use crate::steer::{change, still_runs};
+use crate::target::{Target, find};
+
+/// What is ended.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Pods that have the revision keep it, and pods that are replaced for another reason get it: only \
+                        changing the template back takes it away (drover rollback).\n\nExamples:\n  drover abort agent"
+)]
+pub struct Options {
+    /// A DaemonSet or a FleetRollout.
+    target: Target,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+pub(super) async fn run(options: Options) -> Result<(), Failure> {
+    let cluster = options.reach.cluster().await?;
+    let run = find(&cluster, &options.target).await?;
+    still_runs(&run)?;
+    let name = run.name_any();
+    if run.spec.desired_state == DesiredState::Aborted {
+        anstream::println!("{name} is aborted already");
+        return Ok(());
+    }
+    change(&cluster, &run, &json!({ "desiredState": DesiredState::Aborted })).await?;
+    anstream::println!("{name} aborted: nothing is started any more; units that were moved stay as they are");
+    anstream::println!(
+        "→ drover rollback {} -n {} goes back to an earlier revision",
+        options.target,
+        cluster.namespace
+    );
+    Ok(())
+}

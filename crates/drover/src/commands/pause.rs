@@ -1,0 +1,41 @@
+//! `drover pause`.
+
+use api::fleet_rollout::{DesiredState, Phase};
+use clap::Args;
+use kube::ResourceExt as _;
+use serde_json::json;
+
+use super::Failure;
+use crate::reach::Reach;
+use crate::steer::{change, phase, still_runs};
+use crate::target::{Target, find};
+
+/// What is paused.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  drover pause agent\n  drover pause ds/agent -n edge")]
+pub struct Options {
+    /// A DaemonSet or a FleetRollout.
+    target: Target,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+pub(super) async fn run(options: Options) -> Result<(), Failure> {
+    let cluster = options.reach.cluster().await?;
+    let run = find(&cluster, &options.target).await?;
+    still_runs(&run)?;
+    let name = run.name_any();
+    if run.spec.desired_state == DesiredState::Paused {
+        anstream::println!("{name} is paused already");
+        return Ok(());
+    }
+    change(&cluster, &run, &json!({ "desiredState": DesiredState::Paused })).await?;
+    let what = if phase(&run) == Phase::Completed {
+        "units that come back wait"
+    } else {
+        "what is under way is watched to its end"
+    };
+    anstream::println!("{name} paused: nothing is started any more, {what}");
+    anstream::println!("→ drover resume {} -n {} goes on", options.target, cluster.namespace);
+    Ok(())
+}

@@ -1,0 +1,44 @@
+//! The newest run of every target: two lines each.
+
+use api::fleet_rollout::Phase;
+
+use crate::progress::{Progress, Units};
+use crate::text::{Line, Tone, hang};
+use crate::view::{look, row};
+
+/// The picture.
+pub(super) fn lines(all: &[Progress], namespace: Option<&str>, width: usize) -> Vec<Line> {
+    if all.is_empty() {
+        let place = namespace.map_or_else(|| "any namespace".to_owned(), |name| format!("namespace {name}"));
+        let text = format!(
+            "no rollouts in {place}: Drover upgrades DaemonSets with the annotation {}: auto and updateStrategy OnDelete",
+            api::names::UPDATE_STRATEGY
+        );
+        return hang(Tone::Plain, &Line::new(), &Line::new(), &text, width);
+    }
+    let title = |run: &Progress| match namespace {
+        Some(_) => run.target.clone(),
+        None => format!("{}/{}", run.namespace, run.target),
+    };
+    let names: Vec<String> = all.iter().map(|run| format!("{} r{}", title(run), run.revision)).collect();
+    let rows: Vec<(Line, Units)> = all
+        .iter()
+        .zip(&names)
+        .map(|(run, name)| {
+            let (tone, glyph) = look(run.phase);
+            (Line::of(tone, format!("{glyph} ")).and(Tone::Plain, name.clone()), run.units)
+        })
+        .collect();
+    let mut table = row::table(&rows, width).into_iter();
+    let mut lines: Vec<Line> = table.next().into_iter().collect();
+    for (run, row) in all.iter().zip(table) {
+        lines.push(row);
+        if run.phase != Phase::Completed {
+            let (tone, _) = look(run.phase);
+            let margin = Line::of(Tone::Plain, "  ");
+            let first = margin.clone().and(tone, format!("{:?}: ", run.phase));
+            lines.extend(hang(Tone::Faint, &first, &margin, &run.sentence, width));
+        }
+    }
+    lines
+}

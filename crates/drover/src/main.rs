@@ -1,0 +1,7 @@
+//! The program `drover`, also `kubectl drover` when it is on the path as `kubectl-drover`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    drover::run()
+}

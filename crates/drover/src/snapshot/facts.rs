@@ -1,0 +1,28 @@
+//! What a strategy asks of the world beyond nodes and pods, as a snapshot shows it.
+
+use api::fleet_rollout::{FleetRollout, Phase};
+use kube::ResourceExt as _;
+use planner::fleet::Name;
+use planner::rollout::Decided;
+
+use super::Snapshot;
+
+/// The decisions on the waves of a run.
+pub(super) fn decisions(snapshot: &Snapshot, run: &FleetRollout) -> Vec<Decided> {
+    let uid = run.uid().unwrap_or_default();
+    let mine = snapshot.approvals.iter().filter(|request| request.spec.rollout_ref.uid == uid);
+    mine.filter_map(|request| request.spec.decided()).collect()
+}
+
+/// The revision of the last run of a target that completed, older than this one.
+pub fn last_completed(runs: &[FleetRollout], before: i64) -> Option<&FleetRollout> {
+    let completed = |run: &&FleetRollout| run.status.as_ref().is_some_and(|status| status.phase == Phase::Completed);
+    let older = runs.iter().filter(|run| run.spec.revision.number < before);
+    older.filter(completed).max_by_key(|run| run.spec.revision.number)
+}
+
+/// The hash in a revision's name: `<target>-<hash>`.
+pub(super) fn hash(snapshot: &Snapshot, revision_name: &str) -> Option<Name> {
+    let found = snapshot.revisions.iter().find(|revision| revision.metadata.name == revision_name)?;
+    found.hash().map(Name::from)
+}

@@ -1,0 +1,169 @@
+//! Bars and columns of numbers: one row's worth of a wave or a pool.
+
+use crate::progress::Units;
+use crate::text::{Line, Tone};
+
+/// The narrowest bar that still tells something, and the widest that is not just long.
+const BAR: (usize, usize) = (10, 44);
+/// The columns of numbers, right of the bar.
+const COLUMNS: [(&str, usize); 5] = [("updated", 11), ("settled", 9), ("down", 6), ("offline", 9), ("failed", 8)];
+
+/// A part of a bar.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Settled,
+    Moving,
+    Failed,
+    ToDo,
+    Offline,
+}
+
+/// How wide names and bars are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Layout {
+    pub(super) name: usize,
+    bar: usize,
+}
+
+impl Layout {
+    /// With names as wide as they need to be, as far as there is room.
+    pub(super) fn new(longest_name: usize, width: usize) -> Self {
+        let numbers: usize = COLUMNS.iter().map(|(_, width)| width).sum();
+        let name = longest_name.clamp(10, width.saturating_sub(numbers + BAR.0 + 1).max(10)).min(32);
+        Self { name, bar: width.saturating_sub(numbers + name + 1).clamp(BAR.0, BAR.1) }
+    }
+
+    /// The columns' names.
+    pub(super) fn heading(self) -> Line {
+        let line = Line::new().pad_to(self.name + 1 + self.bar);
+        COLUMNS.iter().fold(line, |line, (name, width)| line.and(Tone::Faint, format!("{name:>width$}")))
+    }
+
+    /// A row after its name.
+    pub(super) fn row(self, name: Line, tone: Tone, units: &Units) -> Line {
+        let line = name.cut(self.name).pad_to(self.name + 1).then(self.bar_of(units));
+        let numbers = [
+            (tone, format!("{}/{}", units.updated, units.desired)),
+            (tone, units.settled.to_string()),
+            (Tone::Busy, units.down.map_or_else(|| "–".to_owned(), |down| down.to_string())),
+            (tone, units.offline.to_string()),
+            (Tone::Bad, units.failed.to_string()),
+        ];
+        numbers.into_iter().zip(COLUMNS).fold(line, |line, ((tone, number), (_, width))| {
+            let tone = if matches!(number.as_str(), "0" | "–") { Tone::Faint } else { tone };
+            line.and(tone, format!("{number:>width$}"))
+        })
+    }
+
+    /// A row of what only a status tells: units that are done, of an unknown number.
+    pub(super) fn counted(self, name: Line, updated: u32, failed: u32) -> Line {
+        let text = format!("{updated} updated, {failed} failed");
+        name.cut(self.name).pad_to(self.name + 1).and(if failed > 0 { Tone::Bad } else { Tone::Plain }, text)
+    }
+
+    /// A bar with as many cells for each part as it has of the units, and at least one: three of a thousand are seen.
+    fn bar_of(self, units: &Units) -> Line {
+        let parts = parts(units);
+        let cells = shares(parts.map(|(_, count)| count as usize), self.bar);
+        let line = parts.iter().zip(cells).fold(Line::new(), |line, ((part, _), cells)| {
+            let (tone, cell) = part.cell();
+            line.and(tone, cell.repeat(cells))
+        });
+        line.pad_to(self.bar)
+    }
+}
+
+/// Cells for each count, as many in all as there are.
+fn shares<const N: usize>(counts: [usize; N], cells: usize) -> [usize; N] {
+    let all: usize = counts.iter().sum();
+    let (mut seen, mut filled) = (0, 0);
+    let mut shares = counts.map(|count| {
+        seen += count;
+        let end = (seen * cells).checked_div(all).unwrap_or(0);
+        let share = end - filled;
+        filled = end;
+        share
+    });
+    for at in 0..N {
+        let largest = (0..N).max_by_key(|at| shares[*at]).unwrap_or(at);
+        if counts[at] > 0 && shares[at] == 0 && shares[largest] > 1 {
+            shares[largest] -= 1;
+            shares[at] = 1;
+        }
+    }
+    shares
+}
+
+/// What the cells mean.
+pub(super) fn legend() -> Line {
+    let names = [
+        (Part::Settled, "settled"),
+        (Part::Moving, "under way or down"),
+        (Part::Failed, "failed"),
+        (Part::ToDo, "to do"),
+        (Part::Offline, "offline"),
+    ];
+    names.into_iter().fold(Line::new(), |line, (part, name)| {
+        let (tone, cell) = part.cell();
+        line.and(tone, cell).and(Tone::Faint, format!(" {name}   "))
+    })
+}
+
+/// Each unit in one part. A unit that is settled counts as such even while its node is away.
+fn parts(units: &Units) -> [(Part, u32); 5] {
+    let Units { desired, updated, settled, down, offline, failed } = *units;
+    let mut left = desired;
+    let mut take = |count: u32| {
+        let taken = count.min(left);
+        left -= taken;
+        taken
+    };
+    let settled = take(settled);
+    let failed = take(failed);
+    let moving = take(down.unwrap_or(0).max(updated.saturating_sub(settled + failed)));
+    let offline = take(offline.min(desired.saturating_sub(updated)));
+    [
+        (Part::Settled, settled),
+        (Part::Moving, moving),
+        (Part::Failed, failed),
+        (Part::ToDo, left),
+        (Part::Offline, offline),
+    ]
+}
+
+impl Part {
+    /// Told apart without colours too.
+    const fn cell(self) -> (Tone, &'static str) {
+        match self {
+            Self::Settled => (Tone::Good, "█"),
+            Self::Moving => (Tone::Busy, "▓"),
+            Self::Failed => (Tone::Bad, "x"),
+            Self::ToDo => (Tone::Faint, "░"),
+            Self::Offline => (Tone::Plain, "·"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_is_full_and_shares_are_right_to_within_a_cell() {
+        let units = Units { desired: 10, updated: 6, settled: 3, down: Some(2), offline: 1, failed: 1 };
+        let layout = |bar| Layout { name: 0, bar };
+        assert_eq!(layout(30).bar_of(&units).plain(), "█████████▓▓▓▓▓▓xxx░░░░░░░░░···");
+        let few = Units { desired: 1000, updated: 3, settled: 1, down: Some(2), offline: 1, failed: 0 };
+        assert_eq!(layout(10).bar_of(&few).plain(), "█▓░░░░░░░·");
+        for bar in 10..44 {
+            assert_eq!(layout(bar).bar_of(&units).width(), bar);
+        }
+        assert_eq!(layout(10).bar_of(&Units::default()).plain(), "");
+    }
+
+    #[test]
+    fn a_settled_unit_whose_node_is_away_is_settled() {
+        let units = Units { desired: 4, updated: 4, settled: 4, down: Some(0), offline: 4, failed: 0 };
+        assert_eq!(Layout { name: 0, bar: 8 }.bar_of(&units).plain(), "████████");
+    }
+}

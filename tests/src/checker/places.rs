@@ -1,0 +1,115 @@
+//! Which waves each pool of a run may belong to.
+//!
+//! The waves are counted out anew whenever pools or their labels changed. A wave that has opened keeps its pools, and who
+//! judges does not know when that was: a pool may belong to every wave that it was ever counted to in the run's life.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::fleet_rollout::Strategy;
+use api::fleet_rollout::strategy::{PoolOperator, PoolSelector, Wave};
+use jiff::{SignedDuration, Timestamp};
+
+use super::history::NodeState;
+use super::units::{Fact, Moment, Units};
+
+/// The labels of a pool.
+pub(super) type Labels = BTreeMap<String, String>;
+
+/// The waves of each pool, by their place in the strategy; the place after the last is that of the rest.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Places {
+    of_pool: BTreeMap<String, BTreeSet<usize>>,
+    rest: usize,
+}
+
+impl Places {
+    /// As they were counted out between these times.
+    pub(super) fn of(units: &Units<'_>, strategy: &Strategy, from: Timestamp, until: Timestamp) -> Self {
+        let mut places = Self { of_pool: BTreeMap::new(), rest: strategy.waves.len() };
+        for at in changes(units, from, until) {
+            for (pool, wave) in count_out(units, strategy, at) {
+                places.of_pool.entry(pool).or_default().insert(wave);
+            }
+        }
+        places
+    }
+
+    /// The waves that a pool may belong to. One that never had a node on which the template may run is in the rest.
+    pub(super) fn waves(&self, pool: &str) -> BTreeSet<usize> {
+        self.of_pool.get(pool).cloned().unwrap_or_else(|| BTreeSet::from([self.rest]))
+    }
+
+    /// Whether a node belongs to a wave.
+    pub(super) fn has(&self, units: &Units<'_>, node: &str, moment: Moment, wave: usize) -> Fact {
+        let waves: Vec<_> = units.nodes(node, moment).flatten().map(|node| self.waves(&node.node.pool)).collect();
+        Fact::of(waves.iter().flatten().map(|at| *at == wave))
+    }
+
+    /// How many pools may belong to a wave.
+    pub(super) fn count(&self, wave: usize) -> usize {
+        self.of_pool.values().filter(|waves| waves.contains(&wave)).count()
+    }
+}
+
+/// When the waves may have been counted out with another result: at first, and whenever a node came, went or changed its
+/// pool, or a pool its labels.
+fn changes(units: &Units<'_>, from: Timestamp, until: Timestamp) -> BTreeSet<Timestamp> {
+    let mut times = BTreeSet::from([from]);
+    for line in units.history.nodes.values() {
+        let mut before: Option<&NodeState> = None;
+        for (published, node) in line.changes() {
+            let place = |node: &NodeState| (node.node.pool.clone(), node.node.labels.clone());
+            if before.map(place) != node.as_ref().map(place) {
+                times.insert(published.latest);
+            }
+            before = node.as_ref();
+        }
+    }
+    let pools = units.history.pools.values().flat_map(|line| line.changes());
+    times.extend(pools.map(|(published, _)| published.latest));
+    times.extend(units.set.line.changes().iter().map(|(published, _)| published.latest));
+    times.retain(|at| (from..=until).contains(at));
+    times
+}
+
+/// Each wave in order takes the pools that match and that no wave before it took, up to its limit, by name.
+fn count_out(units: &Units<'_>, strategy: &Strategy, at: Timestamp) -> BTreeMap<String, usize> {
+    let moment = Moment { at: at + SignedDuration::from_nanos(1), lag: SignedDuration::ZERO };
+    let pool = |node: &str| Some(units.nodes(node, moment).last()??.node.pool.to_string());
+    let mut left: BTreeSet<String> = units.eligible(moment).filter_map(pool).collect();
+    let mut found = BTreeMap::new();
+    for (place, wave) in strategy.waves.iter().enumerate() {
+        let is_mine =
+            |pool: &&String| units.labels(pool, moment).last().is_some_and(|labels| matches(wave, pool, labels));
+        let mine: Vec<String> = left.iter().filter(is_mine).cloned().collect();
+        let count = u32::try_from(mine.len()).unwrap_or(u32::MAX);
+        let most = wave.max_pools.map_or(count, |amount| amount.0.allowed(count));
+        for pool in mine.into_iter().take(most as usize) {
+            left.remove(&pool);
+            found.insert(pool, place);
+        }
+    }
+    found.extend(left.into_iter().map(|pool| (pool, strategy.waves.len())));
+    found
+}
+
+fn matches(wave: &Wave, pool: &str, labels: &Labels) -> bool {
+    wave.pools.iter().any(|named| named == pool)
+        || wave.pool_selector.as_ref().is_some_and(|selector| selects(selector, labels))
+}
+
+/// Whether a selector is about a pool with these labels.
+pub(super) fn selects(selector: &PoolSelector, labels: &Labels) -> bool {
+    let has = |(key, value): (&String, &String)| labels.get(key) == Some(value);
+    selector.match_labels.iter().all(has)
+        && selector.match_expressions.iter().all(|wanted| {
+            let value = labels.get(&wanted.key);
+            let listed = value.is_some_and(|value| wanted.values.contains(value));
+            match wanted.operator {
+                PoolOperator::In => listed,
+                PoolOperator::NotIn => !listed,
+                PoolOperator::Exists => value.is_some(),
+                PoolOperator::DoesNotExist => value.is_none(),
+            }
+        })
+}
