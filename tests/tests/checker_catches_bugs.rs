@@ -1,9 +1,10 @@
-//! Before the checker's silence means anything: five known bugs of a planner, each caught on a real cluster.
+//! Before the checker's silence means anything: six known bugs of a planner, each caught on a real cluster.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use api::fleet_rollout::Phase;
+use serde_json::{Value, json};
 use tests::checker::Rule;
 use tests::fixture::{Pace, Scene, Testbed, UpdaterSpec, eventually};
 use xtask::daemonsets::Daemon;
@@ -48,17 +49,43 @@ async fn moving_to_a_superseded_revision_is_caught() -> Result<()> {
     .await
 }
 
-/// Runs a release with the bug, after `prepare`, until the checker finds this rule broken, and that first; later news must not
-/// excuse it. Sound updaters break none: every other suite ends with the same checker.
+#[tokio::test]
+async fn waves_out_of_order_are_caught() -> Result<()> {
+    let canary = json!({"name": "canary", "pools": ["waves-ignored-pool-1"], "maxUnavailable": "100%"});
+    let strategy = json!({"maxUnavailable": "10%", "waves": [canary]});
+    caught_with("waves-ignored", "10%", Some(&strategy), Rule::WaveOrder, async |_, _| Ok(())).await
+}
+
+/// [`caught_with`], without a strategy.
 async fn caught(
     bug: &str,
     max_unavailable: &str,
     rule: Rule,
     prepare: impl AsyncFn(&Scene<'_>, &Daemon) -> Result<()>,
 ) -> Result<()> {
+    caught_with(bug, max_unavailable, None, rule, prepare).await
+}
+
+/// Runs a release with the bug, after `prepare`, until the checker finds this rule broken, and that first; later news must not
+/// excuse it. Sound updaters break none: every other suite ends with the same checker.
+async fn caught_with(
+    bug: &str,
+    max_unavailable: &str,
+    strategy: Option<&Value>,
+    rule: Rule,
+    prepare: impl AsyncFn(&Scene<'_>, &Daemon) -> Result<()>,
+) -> Result<()> {
     let bed = Testbed::start(Pace::calm()).await?;
     let scene = bed.scene(bug, 20, 2).await?;
-    let agent = scene.launch(&scene.daemon_set("agent", max_unavailable)).await?;
+    let mut daemon_set = scene.daemon_set("agent", max_unavailable);
+    if let Some(spec) = strategy {
+        let metadata = json!({"name": "agent", "namespace": scene.namespace});
+        let (version, kind) = ("drover.dev/v1alpha1", "RolloutStrategy");
+        let strategy = json!({"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec});
+        bed.cluster.apply(&strategy.to_string()).await?;
+        daemon_set = daemon_set.annotation(api::names::STRATEGY, "agent");
+    }
+    let agent = scene.launch(&daemon_set).await?;
     let sound = bed.updater(UpdaterSpec::default()).await?;
     scene.await_phase("agent", 1, Phase::Completed, MINUTE).await?;
     sound.process.terminate(Duration::from_secs(10)).await?;

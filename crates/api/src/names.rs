@@ -70,6 +70,8 @@ pub mod reason {
     pub const HELD: &str = "RolloutHeld";
     /// A wave of a run opened.
     pub const WAVE_OPENED: &str = "RolloutWaveOpened";
+    /// A wave of a run opened, and no unit belongs to it.
+    pub const WAVE_EMPTY: &str = "RolloutWaveEmpty";
     /// A wave of a run succeeded, or was passed over.
     pub const WAVE_SUCCEEDED: &str = "RolloutWaveSucceeded";
     /// A wave of a run waits for a human.

@@ -97,6 +97,7 @@ fn announce(context: &Context, target: &Target, report: &Report) {
             News::Resumed(sentence) => (Severity::Normal, reason::RESUMED, sentence),
             News::Completed(sentence) => (Severity::Normal, reason::COMPLETED, sentence),
             News::WaveOpened(sentence) => (Severity::Normal, reason::WAVE_OPENED, sentence),
+            News::WaveEmpty(sentence) => (Severity::Warning, reason::WAVE_EMPTY, sentence),
             News::WaveSucceeded(sentence) => (Severity::Normal, reason::WAVE_SUCCEEDED, sentence),
             News::AwaitingApproval(sentence) => (Severity::Normal, reason::AWAITING_APPROVAL, sentence),
             News::RollingBack(sentence) => (Severity::Warning, reason::ROLLING_BACK, sentence),

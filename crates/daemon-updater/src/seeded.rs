@@ -1,11 +1,11 @@
-//! Five known bugs, one of which the environment variable `DROVER_SEEDED_BUG` turns on. Only in builds with the feature
+//! Six known bugs, one of which the environment variable `DROVER_SEEDED_BUG` turns on. Only in builds with the feature
 //! `seeded-bugs`: before the audit-log checker's silence means anything, it must have caught each of these.
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, DeleteParams};
 use planner::fleet::{Link, Node};
 use planner::rollout::{self, Input, Plan, Restart, Run, Unit};
-use planner::strategy::Amount;
+use planner::strategy::{Amount, Waves};
 
 use crate::commit::Fate;
 use crate::context::Context;
@@ -23,15 +23,18 @@ pub(crate) enum Bug {
     NoUid,
     /// The revision that was the newest at first stays the target.
     SupersededRevision,
+    /// All pools have their turn at once.
+    WavesIgnored,
 }
 
 impl Bug {
-    const ALL: [(&'static str, Self); 5] = [
+    const ALL: [(&'static str, Self); 6] = [
         ("budget-off-by-one", Self::BudgetOffByOne),
         ("not-ready-not-skipped", Self::NotReadyNotSkipped),
         ("denominator-all-nodes", Self::DenominatorAllNodes),
         ("no-uid", Self::NoUid),
         ("superseded-revision", Self::SupersededRevision),
+        ("waves-ignored", Self::WavesIgnored),
     ];
 
     /// Whether it is the one that is turned on.
@@ -57,6 +60,9 @@ pub(crate) fn plan(input: &Input<'_>, run: Run) -> Plan {
     if Bug::DenominatorAllNodes.is_on() {
         strategy.max_unavailable = Amount::Count(strategy.max_unavailable.allowed(all));
         strategy.min_observed = all;
+    }
+    if Bug::WavesIgnored.is_on() {
+        strategy.waves = Waves::one();
     }
     let nodes: Vec<Node> = input.units.iter().map(|unit| deceived(unit.node, input)).collect();
     let units: Vec<_> = input.units.iter().zip(&nodes).map(|(unit, node)| Unit { node, ..*unit }).collect();

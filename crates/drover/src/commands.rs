@@ -14,6 +14,7 @@ mod rollback;
 mod status;
 mod version;
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -27,12 +28,23 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// The name under which kubectl finds it as a plugin.
 const PLUGIN: &str = "kubectl-drover";
 
+const EXAMPLES: &str = "\
+Examples:
+  drover status                 all rollouts of the namespace
+  drover status agent -w        follows one until it is completed
+  drover plan -f agent.yaml     what a change would do
+  drover explain node-17        why a node is not moved
+  drover pause agent            and: resume, promote, approve, abort, rollback";
+
+/// How a user calls the plugin.
+const CALLED: &str = "kubectl drover";
+
 /// Watches and steers rollouts on a fleet of edge nodes.
 ///
 /// A target is a DaemonSet (ds/agent, or just agent) or one of its runs, a FleetRollout (by its name). Everything that
 /// changes something goes through the Kubernetes API under your own name, so its access rules and its audit log apply.
 #[derive(Parser, Debug)]
-#[command(name = "drover", version, max_term_width = 100)]
+#[command(name = "drover", version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Drover {
     /// What to do.
     #[command(subcommand)]
@@ -75,16 +87,8 @@ pub enum Command {
 
 /// Does what the command line says; an error goes to stderr with what to do next.
 pub fn run() -> ExitCode {
-    let line = Drover::try_parse_from(std::env::args_os().enumerate().map(|(at, arg)| {
-        // In kubectl's words, when it is called as its plugin.
-        if at == 0 && Path::new(&arg).file_stem().is_some_and(|name| name == PLUGIN) {
-            "kubectl drover".into()
-        } else {
-            arg
-        }
-    }));
-    let done = line.map_err(|error| error.exit()).and_then(|line| obey(line.command));
-    match done {
+    let line = Drover::try_parse_from(named(std::env::args_os())).unwrap_or_else(|error| error.exit());
+    match obey(line.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let red = Tone::Bad.style();
@@ -92,6 +96,12 @@ pub fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The command line in kubectl's words, when the program is called as its plugin.
+fn named(line: impl IntoIterator<Item = OsString>) -> impl Iterator<Item = OsString> {
+    let is_plugin = |name: &OsString| Path::new(name).file_stem().is_some_and(|name| name == PLUGIN);
+    line.into_iter().enumerate().map(move |(at, arg)| if at == 0 && is_plugin(&arg) { CALLED.into() } else { arg })
 }
 
 fn obey(command: Command) -> Result<(), Failure> {
@@ -116,3 +126,6 @@ fn obey(command: Command) -> Result<(), Failure> {
 fn block_on(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
 }
+
+#[cfg(test)]
+mod tests;

@@ -89,7 +89,7 @@ mod tests {
     }
 
     fn pace(restarts: Vec<Timestamp>, left: usize) -> Pace {
-        Pace { restarts, left, settle: Duration::from_secs(60), ..Pace::default() }
+        Pace { restarts, left, settle: Duration::from_mins(1), ..Pace::default() }
     }
 
     #[test]
@@ -121,8 +121,8 @@ mod tests {
     fn what_is_left_in_the_end_is_settling_and_soak() {
         let pace = Pace {
             unsettled: 2,
-            settle: Duration::from_secs(60),
-            soak: Duration::from_secs(600),
+            settle: Duration::from_mins(1),
+            soak: Duration::from_mins(10),
             ..pace(every(1, 9), 0)
         };
         assert_eq!(Eta::of(&pace, Timestamp::UNIX_EPOCH).unwrap(), Eta { p50_seconds: 660, p90_seconds: 660 });

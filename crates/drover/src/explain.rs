@@ -45,7 +45,7 @@ impl Scene<'_> {
             (None, _) if self.plan.steps.iter().any(|step| *step.node == *name) => {
                 lines.extend(self.say(Tone::Busy, "it is next: its pod is restarted at the next look"));
             }
-            (None, Some(track)) => lines.extend(self.say(tone(track), &self.outcome(track))),
+            (None, Some(track)) => lines.extend(self.say(tone(track), &outcome(track))),
             (None, None) => lines.extend(self.say(Tone::Good, "nothing is to be done: its pod has the revision")),
         }
         Some(lines)
@@ -133,24 +133,25 @@ impl Scene<'_> {
         format!("pod {}, revision {} ({age}): {state}", pod.name, pod.revision)
     }
 
-    fn outcome(&self, track: &Track) -> String {
-        let at = second(track.activation.at);
-        let by = if track.activation.controlled { "restarted" } else { "took the revision without Drover" };
-        match track.outcome {
-            Outcome::Open => format!("under way: {by} at {at}, and watched until it settles"),
-            Outcome::Settled => "done: it settled at the revision".to_owned(),
-            Outcome::Failed => format!("failed: {by} at {at}, it did not become Ready or crash-loops"),
-            Outcome::Lost => format!("lost: {by} at {at}, its node went away and did not come back in time"),
-            Outcome::ReplacementMissing => {
-                format!("without a pod: {by} at {at}, and Kubernetes made no new one (quota, admission?)")
-            }
-            Outcome::PreExisting => "down before it was moved, and still is: not the revision's fault".to_owned(),
-        }
-    }
-
     fn say(&self, tone: Tone, text: &str) -> Vec<Line> {
         let margin = Line::of(Tone::Plain, "  ");
         hang(tone, &margin, &Line::of(Tone::Plain, "    "), text, self.width)
+    }
+}
+
+/// What became of a unit that was moved.
+fn outcome(track: &Track) -> String {
+    let at = second(track.activation.at);
+    let by = if track.activation.controlled { "restarted" } else { "took the revision without Drover" };
+    match track.outcome {
+        Outcome::Open => format!("under way: {by} at {at}, and watched until it settles"),
+        Outcome::Settled => "done: it settled at the revision".to_owned(),
+        Outcome::Failed => format!("failed: {by} at {at}, it did not become Ready or crash-loops"),
+        Outcome::Lost => format!("lost: {by} at {at}, its node went away and did not come back in time"),
+        Outcome::ReplacementMissing => {
+            format!("without a pod: {by} at {at}, and Kubernetes made no new one (quota, admission?)")
+        }
+        Outcome::PreExisting => "down before it was moved, and still is: not the revision's fault".to_owned(),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::reach::Cluster;
 /// A watch that ended is not begun again at once.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// The changes of FleetRollouts in a namespace.
+/// The changes of `FleetRollout`s in a namespace.
 pub struct Changes {
     api: Api<FleetRollout>,
     params: WatchParams,

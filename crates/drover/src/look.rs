@@ -18,10 +18,13 @@ pub async fn look(cluster: &Cluster, run: &FleetRollout, timing: &Timing, how: F
         return Progress::of(run, Err(None), None);
     }
     let namespace = run.namespace().unwrap_or_default();
-    let snapshot = match read(cluster, &namespace, &run.spec.target_ref.name, how).await {
+    let mut snapshot = match read(cluster, &namespace, &run.spec.target_ref.name, how).await {
         Ok(snapshot) => snapshot,
         Err(error) => return Progress::of(run, Err(Some(first_line(&error))), None),
     };
+    if let Ok(strategy) = snapshot.strategy_of(run) {
+        snapshot.ask_dependencies(cluster, &strategy, timing, how).await;
+    }
     match snapshot.plan_run(run, timing) {
         Ok(planned) => {
             let eta = eta(run, &snapshot, &planned, timing);

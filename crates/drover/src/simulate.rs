@@ -7,7 +7,7 @@ mod chart;
 mod cluster;
 mod fleet;
 mod schema;
-mod strategy;
+pub(crate) mod strategy;
 mod summary;
 mod trials;
 
@@ -26,7 +26,7 @@ use sim::trial::{Fleet, Trial};
 use crate::commands::{Failure, output};
 use crate::reach::Reach;
 use crate::screen::Screen;
-use crate::timing::{self, Setting};
+use crate::timing::Durations;
 
 pub use summary::Summary;
 
@@ -63,9 +63,8 @@ pub struct Options {
     /// Runs, each with a chance of its own.
     #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     seeds: u32,
-    /// One of the service's [timing] settings, where it is not the default; may be given several times.
-    #[arg(long, value_name = "KEY=DURATION", value_parser = timing::parse)]
-    timing: Vec<Setting>,
+    #[command(flatten)]
+    durations: Durations,
     /// For programs.
     #[arg(long)]
     json: bool,
@@ -106,7 +105,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     };
     let windows = !planned.windows.is_empty();
     let trial = Trial {
-        timing: timing::with(&options.timing),
+        timing: options.durations.timing(),
         release: options.release.release(),
         offline: options.offline.unwrap_or(not_ready),
         flapping: options.flapping,

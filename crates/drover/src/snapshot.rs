@@ -4,6 +4,7 @@
 //! nodes wrote are taken as they are. That is good enough to explain and never acts.
 
 mod decode;
+mod dependencies;
 mod facts;
 mod planned;
 mod read;
@@ -16,6 +17,7 @@ use api::controller_revision::ControllerRevision;
 use api::daemon_set::DaemonSet;
 use jiff::Timestamp;
 use planner::fleet::{Name, Node, Pod};
+use planner::rollout::Progress;
 use planner::strategy::PoolLabels;
 
 pub use facts::last_completed;
@@ -39,6 +41,8 @@ pub struct Snapshot {
     pub pools: Vec<PoolLabels>,
     /// The approval requests of its namespace.
     pub approvals: Vec<ApprovalRequest>,
+    /// How far the dependencies of its strategy are, in its order; unknown until they were asked for.
+    pub dependencies: Vec<Progress>,
 }
 
 impl Snapshot {

@@ -8,10 +8,10 @@ use api::names;
 use api::rollout_strategy::{RolloutStrategy, Strategy, StrategyError};
 use kube::Api;
 use planner::strategy as plan;
-use serde_json::Value;
 
 use crate::call::{Call, CallError};
 use crate::reach::Cluster;
+use crate::simulate;
 
 /// Whose rules.
 #[derive(Debug, Clone)]
@@ -27,22 +27,9 @@ pub enum Rules {
 /// Why there are no rules.
 #[derive(Debug, thiserror::Error)]
 pub enum RulesError {
-    /// The file cannot be read.
-    #[error("{file}: {source}")]
-    Read {
-        /// Its path.
-        file: String,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// It is not a strategy.
-    #[error("{file} is no RolloutStrategy: {why}")]
-    Parse {
-        /// Its path.
-        file: String,
-        /// What is wrong with it.
-        why: String,
-    },
+    /// The file is not one.
+    #[error("{0}")]
+    File(String),
     /// The RolloutStrategy that the DaemonSet names is not there.
     #[error(
         "the RolloutStrategy {name:?} that ds/{daemon_set} names is not there: its runs are held until it is\n→ apply it first, or use --strategy FILE"
@@ -94,78 +81,6 @@ pub async fn of_daemon_set(cluster: &Cluster, daemon_set: &DaemonSet) -> Result<
 
 /// The rules of a file: a RolloutStrategy, or its spec alone.
 pub fn of_file(file: &Path) -> Result<Rules, RulesError> {
-    let shown = file.display().to_string();
-    let text = crate::file::read(file).map_err(|source| RulesError::Read { file: shown.clone(), source })?;
-    parse(&text).map(|strategy| Rules::File(Box::new(strategy))).map_err(|why| RulesError::Parse { file: shown, why })
-}
-
-/// Reads a RolloutStrategy, or its spec alone. What it has no field for is refused: a misspelt limit is no limit.
-pub fn parse(text: &str) -> Result<Strategy, String> {
-    let object: Value = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
-    let spec = match object.get("kind").and_then(Value::as_str) {
-        Some("RolloutStrategy") => object.get("spec").cloned().unwrap_or_else(|| Value::Object(serde_json::Map::new())),
-        Some(other) => return Err(format!("its kind is {other}")),
-        None => object,
-    };
-    let strategy: Strategy = serde_json::from_value(spec.clone()).map_err(|error| error.to_string())?;
-    match unknown(&spec, &serde_json::to_value(&strategy).unwrap_or_default(), "") {
-        Some(field) => Err(format!("it has an unknown field {field}")),
-        None => Ok(strategy),
-    }
-}
-
-/// The first field of `given` that `understood` lost. A null is no field.
-fn unknown(given: &Value, understood: &Value, path: &str) -> Option<String> {
-    match (given, understood) {
-        (Value::Object(given), Value::Object(understood)) => given.iter().find_map(|(key, value)| {
-            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-            match understood.get(key) {
-                Some(known) => unknown(value, known, &path),
-                // Left out when it is what it is by default.
-                None if is_empty(value) => None,
-                None => Some(path),
-            }
-        }),
-        (Value::Array(given), Value::Array(understood)) => {
-            let pairs = given.iter().zip(understood).enumerate();
-            pairs.into_iter().find_map(|(at, (given, understood))| unknown(given, understood, &format!("{path}[{at}]")))
-        }
-        _ => None,
-    }
-}
-
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Array(items) => items.is_empty(),
-        Value::Object(fields) => fields.is_empty(),
-        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_strategy_is_read_from_the_object_or_its_spec_alone() {
-        let spec = "maxUnavailable: 5%\nwaves:\n- {name: canary, pools: [lab], soakSeconds: 60}\n";
-        let object = "apiVersion: drover.dev/v1alpha1\nkind: RolloutStrategy\nmetadata: {name: careful}\nspec:\n  maxUnavailable: 5%\n  waves: [{name: canary, pools: [lab], soakSeconds: 60}]\n";
-        let strategy = parse(spec).unwrap();
-        assert_eq!((strategy.waves.len(), strategy.waves[0].soak_seconds), (1, 60));
-        assert_eq!(parse(object).unwrap(), strategy);
-    }
-
-    #[test]
-    fn a_misspelt_field_and_a_foreign_object_are_refused() {
-        for (text, words) in [
-            ("maxUnavailble: 5%\n", "unknown field maxUnavailble"),
-            ("waves: [{name: a, pools: [x], soakSecs: 5}]\n", "unknown field waves[0].soakSecs"),
-            ("kind: DaemonSet\n", "its kind is DaemonSet"),
-            ("maxUnavailable: lots\n", "lots"),
-        ] {
-            let error = parse(text).unwrap_err();
-            assert!(error.contains(words), "{error}");
-        }
-    }
+    let named = simulate::strategy::read(file).map_err(|error| RulesError::File(error.to_string()))?;
+    Ok(Rules::File(Box::new(named.spec)))
 }

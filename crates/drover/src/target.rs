@@ -174,7 +174,7 @@ fn same_target(a: &FleetRollout, b: &FleetRollout) -> bool {
 /// All runs of the target that is meant, oldest first; of a run that is named, that one alone.
 pub async fn history(cluster: &Cluster, target: &Target) -> Result<Vec<FleetRollout>, FindError> {
     let runs = runs(cluster, Some(&cluster.namespace)).await?;
-    choose(runs, target, &cluster.namespace)
+    choose(&runs, target, &cluster.namespace)
 }
 
 /// The run that is meant: the newest of a target.
@@ -183,7 +183,7 @@ pub async fn find(cluster: &Cluster, target: &Target) -> Result<FleetRollout, Fi
     runs.pop().ok_or_else(|| nothing(&[], target, &cluster.namespace))
 }
 
-fn choose(runs: Vec<FleetRollout>, target: &Target, namespace: &str) -> Result<Vec<FleetRollout>, FindError> {
+fn choose(runs: &[FleetRollout], target: &Target, namespace: &str) -> Result<Vec<FleetRollout>, FindError> {
     if matches!(target.kind, None | Some(Kind::FleetRollout))
         && let Some(run) = runs.iter().find(|run| run.name_any() == target.name)
     {
@@ -197,7 +197,7 @@ fn choose(runs: Vec<FleetRollout>, target: &Target, namespace: &str) -> Result<V
     let mut kinds: Vec<&str> = meant.iter().map(|run| run.spec.target_ref.kind.as_str()).collect();
     kinds.dedup();
     match kinds.len() {
-        0 => Err(nothing(&runs, target, namespace)),
+        0 => Err(nothing(runs, target, namespace)),
         1 => Ok(meant),
         _ => {
             kinds.sort_unstable();
@@ -252,27 +252,27 @@ mod tests {
     fn a_name_means_a_run_or_the_runs_of_one_target() {
         let runs = vec![run("DaemonSet", "agent", 1), run("DaemonSet", "agent", 2), run("DaemonSet", "gateway", 1)];
         let numbers = |text: &str| {
-            let chosen = choose(runs.clone(), &text.parse().unwrap(), "edge").unwrap();
+            let chosen = choose(&runs, &text.parse().unwrap(), "edge").unwrap();
             chosen.iter().map(|run| run.spec.revision.number).collect::<Vec<_>>()
         };
         assert_eq!(numbers("agent"), [1, 2]);
         assert_eq!(numbers("ds/agent"), [1, 2]);
         assert_eq!(numbers("agent-0-r1"), [1]);
-        let error = choose(runs.clone(), &"agnet".parse().unwrap(), "edge").unwrap_err().to_string();
+        let error = choose(&runs, &"agnet".parse().unwrap(), "edge").unwrap_err().to_string();
         assert!(
             error.contains("agnet has no rollout in namespace edge") && error.contains("of agent, gateway"),
             "{error}"
         );
-        let error = choose(Vec::new(), &"agent".parse().unwrap(), "edge").unwrap_err().to_string();
+        let error = choose(&[], &"agent".parse().unwrap(), "edge").unwrap_err().to_string();
         assert!(error.contains("kubectl get ds agent"), "{error}");
     }
 
     #[test]
     fn one_name_of_two_kinds_is_ambiguous() {
         let runs = vec![run("DaemonSet", "agent", 1), run("YurtAppSet", "agent", 1)];
-        let error = choose(runs.clone(), &"agent".parse().unwrap(), "edge").unwrap_err().to_string();
+        let error = choose(&runs, &"agent".parse().unwrap(), "edge").unwrap_err().to_string();
         assert_eq!(error, "agent is ambiguous: daemonset/agent, yurtappset/agent\n→ name one of them");
-        assert_eq!(choose(runs, &"yas/agent".parse().unwrap(), "edge").unwrap().len(), 1);
+        assert_eq!(choose(&runs, &"yas/agent".parse().unwrap(), "edge").unwrap().len(), 1);
     }
 
     #[test]

@@ -1,11 +1,27 @@
 //! The cluster's durations, as the service has them.
 
+use clap::Args;
 use jiff::SignedDuration;
 use planner::strategy::Timing;
 
+/// The durations, as the user gives them.
+#[derive(Args, Debug, Clone, Default)]
+pub struct Durations {
+    /// One of the service's `[timing]` where it is not the default, such as `reachable_after=10s`. Can be repeated.
+    #[arg(long = "timing", value_name = "KEY=DURATION", value_parser = parse)]
+    settings: Vec<Setting>,
+}
+
+impl Durations {
+    /// All of them.
+    pub fn timing(&self) -> Timing {
+        with(&self.settings)
+    }
+}
+
 /// One of the service's durations.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Setting {
+struct Setting {
     key: &'static str,
     value: SignedDuration,
 }
@@ -27,7 +43,7 @@ const FIELDS: [Field; 10] = [
 ];
 
 /// Reads `reachable_after=10s`.
-pub fn parse(text: &str) -> Result<Setting, String> {
+fn parse(text: &str) -> Result<Setting, String> {
     let (name, value) =
         text.split_once('=').ok_or_else(|| format!("{text:?} is not KEY=DURATION, such as brake=5m"))?;
     let known = || FIELDS.map(|(key, _)| key).join(", ");
@@ -41,7 +57,7 @@ pub fn parse(text: &str) -> Result<Setting, String> {
 }
 
 /// The defaults with these settings.
-pub fn with(settings: &[Setting]) -> Timing {
+fn with(settings: &[Setting]) -> Timing {
     let mut timing = Timing::default();
     for Setting { key, value } in settings {
         for (_, field) in FIELDS.iter().filter(|(known, _)| known == key) {

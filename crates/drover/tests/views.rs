@@ -81,7 +81,7 @@ fn golden(name: &str, lines: &[Line]) {
     let text: String = lines.iter().map(|line| line.plain() + "\n").collect();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/views/{name}.txt"));
     if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(&path, &text).unwrap();
+        assert!(std::fs::write(&path, &text).is_ok(), "{} can be written", path.display());
     }
     let known = std::fs::read_to_string(&path).unwrap_or_default();
     assert_eq!(text, known, "{} differs: UPDATE=1 writes it anew", path.display());

@@ -89,7 +89,8 @@ pub fn plan(input: &Input<'_>, mut run: Run) -> Plan {
     let scene =
         report::Scene { input, fleet: &units, waves: &waves, steps: &steps, down, waits, rollback: rollback.as_ref() };
     let mut report = report::compose(&scene, &mut run, holds, &mut revisit);
-    report.news.extend(before.news(input, &run, report.hold.as_ref(), rollback.as_ref(), &report.sentence));
+    let news = before.news(input, &run, &report, rollback.as_ref());
+    report.news.extend(news);
     let plan = Plan { steps, run, rollback, report, revisit: revisit.next };
     debug_assert_eq!(invariants::check(input, &plan), Ok(()), "a plan breaks a rule");
     plan

@@ -14,9 +14,11 @@ fn words(plan: &Plan) -> String {
     let steps: Vec<_> = plan.steps.iter().map(|step| (&step.node, step.pod_uid, step.was_down)).collect();
     let holds: Vec<_> = report.units.iter().map(|(node, hold)| format!("{node} {hold} {:?}", hold.ending())).collect();
     let pools: Vec<_> = report.pools.iter().map(|pool| (pool.to_string(), pool.needs_attention)).collect();
-    let (phase, sentence, counts, news) = (report.phase, &report.sentence, report.counts, &report.news);
+    // What was not counted then says nothing of what was.
+    let counts = format!("{:?}", report.counts).replace(&format!(", undone: {}", report.counts.undone), "");
+    let (phase, sentence, news) = (report.phase, &report.sentence, &report.news);
     let (hold, revisit, halt) = (report.hold.as_ref().map(ToString::to_string), plan.revisit, plan.run.halt());
-    format!("{steps:?} {holds:?} {pools:?} {phase:?} {sentence} {counts:?} {news:?} {hold:?} {revisit:?} {halt:?}")
+    format!("{steps:?} {holds:?} {pools:?} {phase:?} {sentence} {counts} {news:?} {hold:?} {revisit:?} {halt:?}")
 }
 
 /// A random story of one run after another, folded into a number.

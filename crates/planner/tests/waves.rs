@@ -7,7 +7,7 @@ mod model;
 use jiff::SignedDuration;
 use model::{Release, World, completed, halted};
 use planner::fleet::Name;
-use planner::rollout::{HaltReason, News, Plan, RunPhase, WaveState};
+use planner::rollout::{HaltReason, Hold, News, Plan, RunPhase, WaveState};
 use planner::strategy::{Amount, PoolLabels, Selector, SlowStart, Strategy, Wave, Waves};
 
 const CALM: u64 = 300;
@@ -86,6 +86,26 @@ fn waves_go_one_after_another_and_what_nobody_chose_is_the_rest() {
     assert_eq!(world.restarted, 40);
     let said: Vec<_> = world.news.iter().map(|news| matches!(news, News::WaveOpened(_))).collect();
     assert_eq!(said, [true, false, true, false, true, false, false], "{:?}", world.news);
+}
+
+#[test]
+fn a_wave_without_units_is_told_when_it_opens() {
+    let typo = Wave {
+        pool_selector: Some(labelled("x", "tier", "nowhere").pool_selector.unwrap()),
+        ..wave("canary", &["pol-02"])
+    };
+    let mut world = world(vec![typo]);
+    world.news.clear();
+    world.release("r2", Release::Good);
+    world.tick(CALM);
+    let empty = world.news.iter().find_map(|news| match news {
+        News::WaveEmpty(sentence) => Some(sentence.as_str()),
+        _ => None,
+    });
+    let expected = "wave \"canary\" is open and has no units: pool pol-02 has no node for the target, nor has any pool the \
+                    labels of its poolSelector that is in no earlier wave";
+    assert_eq!(empty, Some(expected), "{:?}", world.news);
+    assert!(!world.news.contains(&News::WaveOpened("wave \"canary\" is open".to_owned())), "{:?}", world.news);
 }
 
 #[test]
@@ -315,4 +335,20 @@ fn broken_units_of_later_waves_block_nobody_for_ever() {
     let started = world.run_until(HOUR, CALM, |_, plan| !plan.steps.is_empty()).unwrap();
     assert!((1795..1805).contains(&started), "only after the progress deadline: {started}");
     assert!(world.run_until(2 * HOUR, CALM, completed).is_some());
+}
+
+#[test]
+fn no_wave_opens_before_there_is_a_strategy() {
+    // The implied wave of all pools is called as the first wave of the strategy that comes then.
+    let mut world = world(vec![wave("all", &["pool-00"])]);
+    let named = std::mem::replace(&mut world.strategy, Strategy::implied(Amount::Count(0)));
+    world.held = Some(Hold::InvalidStrategy { why: "there is none".to_owned() });
+    world.release("r2", Release::Good);
+    let plan = world.tick(CALM);
+    assert_eq!((plan.report.phase, world.run.waves().len()), (RunPhase::Held, 0));
+    (world.strategy, world.held) = (named, None);
+    let plan = world.tick(CALM);
+    assert_eq!(states(&plan), ["all Open", "rest Waiting"]);
+    assert_eq!((plan.steps.len(), plan.steps.iter().filter(|step| *step.pool == *"pool-00").count()), (10, 10));
+    assert!(world.news.contains(&News::WaveOpened("wave \"all\" is open".to_owned())), "{:?}", world.news);
 }

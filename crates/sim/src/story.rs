@@ -36,7 +36,7 @@ use planner::rollout::RunPhase;
 pub const SEPARATOR: &str = "--- transcript";
 
 /// So long a run may take that is to reach something.
-const PATIENCE: SignedDuration = SignedDuration::from_hours(12);
+const PATIENCE: SignedDuration = SignedDuration::from_hours(48);
 
 /// A script.
 #[derive(Debug, Clone)]

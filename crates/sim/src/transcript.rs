@@ -118,6 +118,7 @@ impl Transcript {
             lines.push(("run", format!("{number} begins")));
         }
         outcomes(&mut told, plan, run, now, &mut lines);
+        events(plan, &mut lines);
         phase(&mut told, plan, &mut lines);
         restarts(plan, &mut lines);
         holds(&mut told, plan, &mut lines);
@@ -219,15 +220,19 @@ fn phase(told: &mut Told, plan: &Plan, lines: &mut Lines) {
         lines.push(("phase", format!("{:?}: {sentence}", report.phase)));
     }
     (told.phase, told.hold) = (Some(report.phase), hold);
-    for news in &report.news {
+}
+
+fn events(plan: &Plan, lines: &mut Lines) {
+    for news in &plan.report.news {
         match news {
             News::Resumed(sentence) => lines.push(("event", format!("resumed: {sentence}"))),
-            News::StillHeld(sentence) => lines.push(("event", sentence.clone())),
             // The phase says it.
             News::Halted(_) | News::Completed(_) | News::AwaitingApproval(_) => {}
-            News::WaveOpened(sentence) | News::WaveSucceeded(sentence) | News::RollingBack(sentence) => {
-                lines.push(("event", sentence.clone()));
-            }
+            News::StillHeld(sentence)
+            | News::WaveOpened(sentence)
+            | News::WaveEmpty(sentence)
+            | News::WaveSucceeded(sentence)
+            | News::RollingBack(sentence) => lines.push(("event", sentence.clone())),
         }
     }
 }

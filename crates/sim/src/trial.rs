@@ -107,6 +107,9 @@ const AFTERMATH: SignedDuration = SignedDuration::from_mins(12);
 /// The updater looks so long after an event.
 const GATHER: SignedDuration = SignedDuration::from_secs(1);
 
+/// The same before the release, when there is nothing to do.
+const GATHER_BEFORE: SignedDuration = SignedDuration::from_secs(10);
+
 impl Trial {
     /// A good release, on nodes that stay.
     pub fn of(strategy: Strategy, fleet: Fleet, seed: u64) -> Self {
@@ -134,11 +137,13 @@ pub fn run(trial: &Trial) -> Outcome {
         pools: trial.fleet.labels(),
         named: true,
         approves: Some(SignedDuration::ZERO),
-        gather: GATHER,
+        gather: GATHER_BEFORE,
         witness: false,
         ..Setup::of(trial.seed, trial.fleet.nodes(), trial.strategy.clone())
     });
     let release_at = prepare(trial, &mut world);
+    world.run_until(release_at - GATHER_BEFORE, |_| false);
+    world.gather = GATHER;
     let mut outcome = Outcome::default();
     let limit = release_at + trial.patience;
     let is_over =
@@ -202,7 +207,8 @@ fn prepare(trial: &Trial, world: &mut World) -> SignedDuration {
 }
 
 fn note(trial: &Trial, world: &World, release_at: SignedDuration, next: &mut SignedDuration, outcome: &mut Outcome) {
-    if world.has_changed() {
+    // Until the new run has been looked at, the latest is the one before.
+    if world.has_changed() && world.phase(0).is_some() {
         outcome.peak_down = outcome.peak_down.max(world.latest(0).map_or(0, |latest| latest.counts.down));
         if trial.sample_every > SignedDuration::ZERO && world.elapsed() >= *next {
             outcome.timeline.push(Sample::of(world, world.elapsed() - release_at));

@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use jiff::{SignedDuration, Timestamp};
 use planner::fleet::{Name, Uid};
 use planner::rollout::{
-    self, Control, Decided, Facts, Hold, Input, LossSeen, Met, Plan, Point, Progress, Record, Restart, Run, RunPhase,
-    Unit,
+    self, Control, Decided, Facts, Hold, Input, LossSeen, Met, Plan, Point, Progress, Record, Restart, Run, Unit,
 };
 use planner::strategy::{Amount, Dependency, PoolLabels, Strategy, Timing};
 

@@ -120,7 +120,8 @@ pub struct World {
     agenda: Agenda<Event>,
     rng: Rng,
     pace: Pace,
-    gather: SignedDuration,
+    /// From an event to the look that it causes.
+    pub(crate) gather: SignedDuration,
     /// What the service takes for rules where a DaemonSet names no strategy.
     strategy: Strategy,
     approves: Option<SignedDuration>,

@@ -24,6 +24,8 @@ pub(super) struct Activation {
     pub was_available: Fact,
     /// We did it.
     pub controlled: bool,
+    /// When a user, after its verdict, let its run go on: broken units are taken as they are from then on.
+    pub resumed: Option<Timestamp>,
 }
 
 /// What became of an activation.
@@ -72,9 +74,11 @@ impl Activation {
         if self.ended <= at { self.end } else { End::None }
     }
 
-    /// The unit was down before and is after: it is down no more by this.
+    /// The unit was down before and is after, or its failure is known and accepted: it is down no more by this.
     pub(super) fn is_pre_existing(&self, at: Timestamp) -> bool {
-        self.was_available != Fact::Yes && self.end == End::Failed && self.ended <= at
+        let is_accepted =
+            matches!(self.end, End::Failed | End::Missing) && self.resumed.is_some_and(|resumed| resumed <= at);
+        (self.was_available != Fact::Yes && self.end == End::Failed && self.ended <= at) || is_accepted
     }
 }
 
@@ -115,7 +119,9 @@ fn begin(
 ) -> Activation {
     let newest = units.newest(Moment { at, lag: SignedDuration::ZERO }).last();
     let (ended, end) = end(units, node, from);
+    let after = units.set.resumes().filter(|resumed| ended <= *resumed + units.rules.lag);
     Activation {
+        resumed: after.min(),
         node: node.to_owned(),
         at,
         ended,

@@ -63,7 +63,7 @@ impl<'a> Start<'_, 'a> {
         let has = move |wave| Box::new(move |node: &str| run.places.has(units, node, moment, wave));
         let strict = || Box::new(|_: &str| false);
         let mut scopes = vec![Scope { forgives: Box::new(|node| self.waits(node)), ..Scope::whole(units, moment) }];
-        if let Some(wave) = self.wave() {
+        if let Some(wave) = self.wave().filter(|_| !run.strategy.waves.is_empty()) {
             let (name, amount) = (format!("wave {}", run.name(wave)), run.wave_budget(wave));
             let (rule, of_all) = (Rule::WaveBudget, false);
             scopes.push(Scope { rule, name, amount, of_all, has: has(wave), forgives: strict() });

@@ -1,6 +1,6 @@
 //! What became of every object, in order, with the times at which it was public.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use api::annotations::{UpdateStrategy, max_unavailable, update_strategy};
 use api::approval_request::ApprovalPoint;
@@ -179,6 +179,20 @@ impl History {
             }
             Seen::Run(_) | Seen::Approval(_) => {}
         }
+    }
+}
+
+impl SetLine {
+    /// When users let runs go on after a halt, as early as that may have been known.
+    pub(super) fn resumes(&self) -> impl Iterator<Item = Timestamp> {
+        self.runs.values().flat_map(|line| {
+            let halts: BTreeSet<&String> = line.changes().iter().filter_map(|(_, run)| run.halt.as_ref()).collect();
+            let resumed = move |token: &String| {
+                let mut changes = line.changes().iter();
+                changes.find(|(_, run)| run.resume.as_ref() == Some(token)).map(|(published, _)| published.earliest)
+            };
+            halts.into_iter().filter_map(resumed)
+        })
     }
 }
 

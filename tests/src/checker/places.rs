@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use api::fleet_rollout::Strategy;
 use api::fleet_rollout::strategy::{PoolOperator, PoolSelector, Wave};
 use jiff::{SignedDuration, Timestamp};
+use planner::placement::Placement;
 
 use super::history::NodeState;
 use super::units::{Fact, Moment, Units};
@@ -18,6 +19,8 @@ pub(super) type Labels = BTreeMap<String, String>;
 /// The waves of each pool, by their place in the strategy; the place after the last is that of the rest.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Places {
+    /// Every node on which the template might ever run.
+    pub(super) nodes: BTreeSet<String>,
     of_pool: BTreeMap<String, BTreeSet<usize>>,
     rest: usize,
 }
@@ -25,9 +28,12 @@ pub(super) struct Places {
 impl Places {
     /// As they were counted out between these times.
     pub(super) fn of(units: &Units<'_>, strategy: &Strategy, from: Timestamp, until: Timestamp) -> Self {
-        let mut places = Self { of_pool: BTreeMap::new(), rest: strategy.waves.len() };
+        let mut places = Self { rest: strategy.waves.len(), ..Self::default() };
         for at in changes(units, from, until) {
-            for (pool, wave) in count_out(units, strategy, at) {
+            let moment = Moment { at: at + SignedDuration::from_nanos(1), lag: SignedDuration::ZERO };
+            let nodes: Vec<&str> = units.eligible(moment).collect();
+            places.nodes.extend(nodes.iter().map(|node| (*node).to_owned()));
+            for (pool, wave) in count_out(units, strategy, &nodes, moment) {
                 places.of_pool.entry(pool).or_default().insert(wave);
             }
         }
@@ -55,7 +61,17 @@ impl Places {
 /// pool, or a pool its labels.
 fn changes(units: &Units<'_>, from: Timestamp, until: Timestamp) -> BTreeSet<Timestamp> {
     let mut times = BTreeSet::from([from]);
-    for line in units.history.nodes.values() {
+    let mut placements: Vec<&Placement> = Vec::new();
+    for (published, set) in units.set.line.changes() {
+        if let Some(set) = set.as_ref().filter(|set| placements.last() != Some(&&set.placement)) {
+            times.insert(published.latest);
+            placements.push(&set.placement);
+        }
+    }
+    let may_run = |state: &Option<NodeState>| {
+        state.as_ref().is_some_and(|state| placements.iter().any(|placement| placement.admits(&state.node)))
+    };
+    for line in units.history.nodes.values().filter(|line| line.changes().iter().any(|(_, state)| may_run(state))) {
         let mut before: Option<&NodeState> = None;
         for (published, node) in line.changes() {
             let place = |node: &NodeState| (node.node.pool.clone(), node.node.labels.clone());
@@ -67,16 +83,14 @@ fn changes(units: &Units<'_>, from: Timestamp, until: Timestamp) -> BTreeSet<Tim
     }
     let pools = units.history.pools.values().flat_map(|line| line.changes());
     times.extend(pools.map(|(published, _)| published.latest));
-    times.extend(units.set.line.changes().iter().map(|(published, _)| published.latest));
     times.retain(|at| (from..=until).contains(at));
     times
 }
 
 /// Each wave in order takes the pools that match and that no wave before it took, up to its limit, by name.
-fn count_out(units: &Units<'_>, strategy: &Strategy, at: Timestamp) -> BTreeMap<String, usize> {
-    let moment = Moment { at: at + SignedDuration::from_nanos(1), lag: SignedDuration::ZERO };
-    let pool = |node: &str| Some(units.nodes(node, moment).last()??.node.pool.to_string());
-    let mut left: BTreeSet<String> = units.eligible(moment).filter_map(pool).collect();
+fn count_out(units: &Units<'_>, strategy: &Strategy, nodes: &[&str], moment: Moment) -> BTreeMap<String, usize> {
+    let pool = |node: &&str| Some(units.nodes(node, moment).last()??.node.pool.to_string());
+    let mut left: BTreeSet<String> = nodes.iter().filter_map(pool).collect();
     let mut found = BTreeMap::new();
     for (place, wave) in strategy.waves.iter().enumerate() {
         let is_mine =

@@ -117,11 +117,13 @@ impl<'a> Units<'a> {
 
     /// Whether a live pod of a unit has the newest revision.
     pub(super) fn is_at_newest(&self, node: &str, moment: Moment) -> bool {
-        let newest: Vec<_> = self.newest(moment).collect();
-        self.history.pods_on(self.uid, node).any(|pod| {
-            newest.iter().any(|revision| revision.hash == pod.pod.revision)
-                && pod.line.believable(moment.at, moment.lag).any(|state| state.live)
-        })
+        self.newest(moment).any(|newest| self.has(node, &newest.hash, moment))
+    }
+
+    /// Whether a live pod of a unit has this revision.
+    pub(super) fn has(&self, node: &str, revision: &str, moment: Moment) -> bool {
+        let mut pods = self.history.pods_on(self.uid, node).filter(|pod| pod.pod.revision == revision);
+        pods.any(|pod| pod.line.believable(moment.at, moment.lag).any(|state| state.live))
     }
 
     /// What its runs say that may be believed to be in force.

@@ -72,7 +72,7 @@ impl<'a> Run<'a> {
             let Some(strategy) = run.strategy.as_deref() else { continue };
             let begins = begun.earliest.max(published.earliest);
             let places = Places::of(units, strategy, begins, ends);
-            let (units, rollback) = (*units, run.rollback);
+            let (units, rollback) = (*units, line.changes().iter().any(|(_, run)| run.rollback));
             let mut run = Self { strategy, rollback, places, waves: Vec::new(), units, revision, line, begins };
             run.reckon(activations);
             runs.push(run);
@@ -127,7 +127,8 @@ impl<'a> Run<'a> {
     fn times(&self, activations: &[Activation]) -> Vec<Timestamp> {
         let Units { history, uid, set, .. } = self.units;
         let pods = history.pods.values().filter(|pod| pod.pod.owner == uid).flat_map(|pod| pod.line.changes());
-        let nodes = history.nodes.values().flat_map(|line| line.changes());
+        let nodes = self.places.nodes.iter().filter_map(|node| history.nodes.get(node));
+        let nodes = nodes.flat_map(|line| line.changes());
         let changes = pods.map(|(published, _)| published).chain(nodes.map(|(published, _)| published));
         let changes = changes.chain(set.line.changes().iter().map(|(published, _)| published));
         // What may be public at a time is believed after it.
@@ -175,21 +176,23 @@ impl<'a> Run<'a> {
     fn tally(&self, course: &Course<'_>, wave: usize, at: Timestamp) -> Tally {
         let moment = Moment { at, lag: self.units.rules.lag };
         let mut tally = Tally::default();
-        for node in self.units.eligible(moment) {
-            if self.places.has(&self.units, node, moment, wave) != Fact::Yes {
+        for node in &self.places.nodes {
+            let is_eligible = self.units.is_eligible(node, moment);
+            if !is_eligible.is_possible() || self.places.has(&self.units, node, moment, wave) != Fact::Yes {
                 continue;
             }
             let is_reachable = self.units.is_reachable(node, moment) == Fact::Yes;
-            tally.eligible += u32::from(self.units.is_eligible(node, moment) == Fact::Yes);
+            tally.eligible += u32::from(is_eligible == Fact::Yes);
             tally.reachable += u32::from(is_reachable);
-            let last = course.get(node).and_then(|all| all.iter().rev().find(|activation| activation.at <= at));
+            let last =
+                course.get(node.as_str()).and_then(|all| all.iter().rev().find(|activation| activation.at <= at));
             match last.map(|activation| (activation, activation.end_at(at))) {
                 Some((_, End::Settled)) => tally.settled += 1,
                 Some((activation, End::Failed)) if activation.is_pre_existing(at) => tally.pre_existing += 1,
                 Some((_, End::Failed)) => tally.failed += 1,
                 Some((_, End::Lost | End::Missing | End::Dropped)) => {}
                 // It had the revision before the run began, which is no activation.
-                None if self.units.is_at_newest(node, moment) => tally.settled += 1,
+                None if self.units.has(node, &self.revision.hash, moment) => tally.settled += 1,
                 Some((_, End::None)) | None => tally.undone += u32::from(is_reachable),
             }
         }

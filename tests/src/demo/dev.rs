@@ -6,7 +6,7 @@ use anyhow::Result;
 use xtask::tools::{self, Tools};
 
 use super::screen::Screen;
-use super::stage::{DAEMON_SET, MAX_UNAVAILABLE, NAMESPACE, Stage, settle};
+use super::stage::{self, DAEMON_SET, MAX_UNAVAILABLE, NAMESPACE, STRATEGY, Stage, settle};
 use super::text::{Line, Tone, wrap};
 use crate::fixture::service::ADMIN;
 
@@ -43,7 +43,9 @@ async fn usage(stage: &Stage, grpcurl: &Path, width: usize) -> Result<Vec<Line>>
     let (kubeconfig, log) = (stage.bed.cluster.kubeconfig().display(), stage.updater.process.log().display());
     let (services, authority) = (api::rbac::NAMESPACE, stage.updater.authority_file());
     let authority = authority.display();
-    let tools = format!("{}:{}", dir.display(), grpcurl.parent().unwrap_or(grpcurl).display());
+    let own = std::env::current_exe()?;
+    let folders = [dir.as_path(), grpcurl.parent().unwrap_or(grpcurl), own.parent().unwrap_or(&own)];
+    let tools = folders.map(|folder| folder.display().to_string()).join(":");
     let newest = format!("$(kubectl -n {NAMESPACE} get fr --sort-by .spec.revision.number -o name | tail -n 1)");
     let of_run = |patch: &str| format!("kubectl -n {NAMESPACE} patch {newest} --type merge -p '{patch}'");
     let of_pods = |annotation: &str| {
@@ -57,10 +59,12 @@ async fn usage(stage: &Stage, grpcurl: &Path, width: usize) -> Result<Vec<Line>>
         (
             "Watch the run, and what it says of itself",
             format!(
-                "kubectl -n {NAMESPACE} get fr -w\nkubectl -n {NAMESPACE} events --for ds/{DAEMON_SET}\ntail -f '{log}'"
+                "{}\nkubectl -n {NAMESPACE} get fr -w\nkubectl -n {NAMESPACE} events --for ds/{DAEMON_SET}\ntail -f '{log}'",
+                following()
             ),
         ),
         ("A good release, and one whose pods crash", format!("{}\n{}", release("v2"), release("broken"))),
+        ("Its canary has soaked and waits for you", format!("drover approve {DAEMON_SET} -n {NAMESPACE}")),
         (
             "A release that takes its nodes away, and the end of it",
             format!("{}\n{}", of_pods(r#""drover.dev/kills-node":"true""#), of_pods(r#""drover.dev/kills-node":null"#)),
@@ -90,8 +94,8 @@ async fn usage(stage: &Stage, grpcurl: &Path, width: usize) -> Result<Vec<Line>>
         ),
     ];
     let about = format!(
-        "DaemonSet {NAMESPACE}/{DAEMON_SET} runs on every node, with update-strategy auto and max-unavailable \
-         {MAX_UNAVAILABLE} %. daemon-updater has pid {}; a pod has settled after {} s.",
+        "DaemonSet {NAMESPACE}/{DAEMON_SET} runs on every node, by RolloutStrategy {STRATEGY}: a canary first, \
+         then at most {MAX_UNAVAILABLE} % at once. daemon-updater has pid {}; a pod has settled after {} s.",
         stage.updater.process.pid(),
         settle().as_secs()
     );
@@ -104,4 +108,16 @@ async fn usage(stage: &Stage, grpcurl: &Path, width: usize) -> Result<Vec<Line>>
     }
     lines.extend([Line::new(), Line::of(Tone::Strong, "Ctrl-C ends everything; no process and no file is left.")]);
     Ok(lines)
+}
+
+/// The command that follows the run, told of the durations that are not the default here.
+fn following() -> String {
+    let timing = stage::pace().timing;
+    let settings = [
+        ("reachable_after", timing.reachable_after),
+        ("node_monitor_grace", timing.node_monitor_grace),
+        ("settle_margin", timing.settle_margin),
+    ];
+    let settings = settings.map(|(key, value)| format!(" --timing {key}={}s", value.as_secs()));
+    format!("{}{}", stage::watching(), settings.concat())
 }

@@ -144,7 +144,7 @@ mod tests {
     impl Show {
         fn good() -> Self {
             let mut results = vec![act(Kind::Release), act(Kind::Return), act(Kind::Killer), act(Kind::Release)];
-            results[0].played.before.all = Counts { waiting: 52, offline: 8, ..Counts::default() };
+            results[0].played.before.all = Counts { waiting: 54, offline: 6, ..Counts::default() };
             results[1].verdict.returns = vec![("node-003".to_owned(), SignedDuration::from_millis(90))];
             for release in [0, 3] {
                 let canary = Counts { settled: 8, ..Counts::default() };
@@ -200,7 +200,7 @@ mod tests {
         assert_eq!(after(|show| show.results[2].verdict.lost.extend(lost)), 1);
         assert_eq!(after(|show| show.after_halt = 1), 1);
         assert_eq!(after(|show| show.results[3].played.finished = false), 1);
-        assert_eq!(after(|show| show.results[0].verdict.most_down = 22), 1, "40 % of 52");
+        assert_eq!(after(|show| show.results[0].verdict.most_down = 28), 1, "50 % of 54");
         assert_eq!(after(|show| show.results[1].verdict.most_down = 7), 1, "10 % of 60");
         let violation =
             Violation { at: Timestamp::UNIX_EPOCH, rule: Rule::NoUid, object: String::new(), what: String::new() };

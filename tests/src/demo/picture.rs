@@ -66,21 +66,33 @@ fn svg(command: &str, lines: &[Line]) -> String {
             let blank = text.chars().take_while(|character| *character == ' ').count();
             let shown = text.trim();
             if !shown.is_empty() {
-                let (x, length) = (column + blank, shown.chars().count());
-                let _ = writeln!(
-                    svg,
-                    r#"<text x="{:.1}" y="{y:.1}" textLength="{:.1}" lengthAdjust="spacingAndGlyphs" xml:space="preserve" {}>{}</text>"#,
-                    MARGIN + x as f64 * CELL.0,
-                    length as f64 * CELL.0,
-                    look(*tone),
-                    escaped(shown)
-                );
+                let (x, length) = (MARGIN + (column + blank) as f64 * CELL.0, shown.chars().count() as f64 * CELL.0);
+                let (fill, escaped) = (look(*tone), escaped(shown));
+                let _ = match shade(shown) {
+                    Some(shade) => writeln!(
+                        svg,
+                        r#"<rect x="{x:.1}" y="{:.1}" width="{length:.1}" height="12" {fill} opacity="{shade}"/>"#,
+                        y - 11.0
+                    ),
+                    None => writeln!(
+                        svg,
+                        r#"<text x="{x:.1}" y="{y:.1}" textLength="{length:.1}" lengthAdjust="spacingAndGlyphs" {fill}>{escaped}</text>"#
+                    ),
+                };
             }
             column += count;
         }
     }
     svg.push_str("</svg>\n");
     svg
+}
+
+/// How dark a run of one of the block characters is. Fonts draw these with gaps, where they have them at all.
+fn shade(text: &str) -> Option<f64> {
+    let first = text.chars().next()?;
+    let blocks = [('█', 1.0), ('▓', 0.6), ('▒', 0.4), ('░', 0.25)];
+    let (_, shade) = blocks.into_iter().find(|(block, _)| *block == first)?;
+    text.chars().all(|character| character == first).then_some(shade)
 }
 
 const fn look(tone: Tone) -> &'static str {
@@ -102,6 +114,13 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bars_are_drawn() {
+        let svg = svg("drover status", &[Line::of(Tone::Good, "██").and(Tone::Faint, "░░ ░x")]);
+        assert!(svg.contains(r#"<rect x="16.0" y="46.5" width="16.8" height="12" fill="#), "{svg}");
+        assert!(svg.contains("░░ ░x"), "text that only begins so: {svg}");
+    }
 
     #[test]
     fn text_stands_in_its_column_and_cannot_break_out() {

@@ -103,6 +103,36 @@ async fn who_may_approve_need_not_be_able_to_edit_anything_else() -> Result<()> 
     Ok(())
 }
 
+/// The roles that are deployed for people.
+#[tokio::test]
+async fn the_roles_for_people_keep_editing_and_approving_apart() -> Result<()> {
+    let office = Office::open("roles", &[]).await?;
+    let mut object = run("agent-1", &json!({"strategy": {}}));
+    object["metadata"]["namespace"] = json!(office.namespace);
+    create(office.cluster, &object).await?;
+    let approvals = "approvalrequests.drover.dev";
+    for (user, role, right) in [
+        ("vera", "view", ["get", approvals]),
+        ("eve", "edit", ["patch", "fleetrollouts.drover.dev"]),
+        ("alice", "drover-approver", ["approve", approvals]),
+    ] {
+        office.admin(&["create", "rolebinding", user, "--clusterrole", role, "--user", user]).await?;
+        // The rules of view and edit are gathered by the controller-manager.
+        await_right(office.cluster, office.namespace, user, &right).await?;
+    }
+    let paused = json!({"spec": {"desiredState": "Paused"}}).to_string();
+    let pause = |user| ["patch", "fr", "agent-1", "--type=merge", "-p", paused.as_str(), "--as", user];
+    let signed = |by: &str| json!({"decision": "Approved", "approver": by});
+    for user in ["vera", "alice"] {
+        says(&refusal(office.admin(&pause(user)).await)?, &["Forbidden", "fleetrollouts", user]);
+    }
+    for user in ["vera", "eve"] {
+        says(&refusal(office.decide(user, signed(user)).await)?, &["Forbidden", "approvalrequests", user]);
+    }
+    office.admin(&pause("eve")).await?;
+    office.decide("alice", signed("alice")).await
+}
+
 #[tokio::test]
 async fn a_request_is_made_without_a_decision_unless_its_maker_may_approve() -> Result<()> {
     let office = Office::open("makes", &[("updater", EDITS), ("boss", "create,approve")]).await?;

@@ -19,6 +19,7 @@ async fn the_kustomize_base_has_kinds_and_policies() -> Result<()> {
             "customresourcedefinition.apiextensions.k8s.io/approvalrequests.drover.dev",
             "customresourcedefinition.apiextensions.k8s.io/fleetrollouts.drover.dev",
             "customresourcedefinition.apiextensions.k8s.io/rolloutstrategies.drover.dev",
+            "clusterrole.rbac.authorization.k8s.io/drover-approver",
             "validatingadmissionpolicy.admissionregistration.k8s.io/approvals-by-approvers.drover.dev",
             "validatingadmissionpolicybinding.admissionregistration.k8s.io/approvals-by-approvers.drover.dev",
             "validatingadmissionpolicy.admissionregistration.k8s.io/daemonsets-moved-and-changed.drover.dev",

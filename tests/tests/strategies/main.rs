@@ -20,11 +20,12 @@ use xtask::paths;
 
 const MINUTE: Duration = Duration::from_mins(1);
 const VERSION: &str = "drover.dev/v1alpha1";
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
     "deploy/crds/approvalrequests.drover.dev.yaml",
     "deploy/crds/fleetrollouts.drover.dev.yaml",
     "deploy/crds/rolloutstrategies.drover.dev.yaml",
     "deploy/daemon-updater/policies.yaml",
+    "deploy/daemon-updater/user-roles.yaml",
 ];
 
 /// A cluster that knows Drover's kinds and enforces its policies.

@@ -7,7 +7,9 @@ use chassis::{Period, Standing};
 use futures::StreamExt as _;
 use planner::rollout::{Counts, Met, PoolReport, RunPhase};
 use proto::rollout::v1::rollout_service_server::RolloutService;
-use proto::rollout::v1::{self as messages, GetRequest, ListRequest, Selector, TargetName, WatchRequest, WatchResponse};
+use proto::rollout::v1::{
+    self as messages, GetRequest, ListRequest, Selector, TargetName, WatchRequest, WatchResponse,
+};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Status};
@@ -212,14 +214,8 @@ async fn lists_come_in_pages_and_bad_requests_name_what_is_allowed() {
     for (request, words) in [
         (ListRequest { page_size: 501, ..Default::default() }, "page_size is 501: from 0 (for 100) to 500"),
         (ListRequest { page_token: "x".to_owned(), ..Default::default() }, "next_page_token"),
-        (
-            ListRequest { selector: selecting(vec![nameless], vec![]), ..Default::default() },
-            "selector.targets[0].name",
-        ),
-        (
-            ListRequest { selector: selecting(vec![], vec![String::new()]), ..Default::default() },
-            "selector.namespaces",
-        ),
+        (ListRequest { selector: selecting(vec![nameless], vec![]), ..Default::default() }, "selector.targets[0].name"),
+        (ListRequest { selector: selecting(vec![], vec![String::new()]), ..Default::default() }, "selector.namespaces"),
         (
             ListRequest { selector: selecting(vec![], vec!["x".to_owned(); 1_001]), ..Default::default() },
             "1001 entries",

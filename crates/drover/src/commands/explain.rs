@@ -10,7 +10,7 @@ use crate::screen::Screen;
 use crate::snapshot::{Freshness, read};
 use crate::target::{Target, find, newest, runs};
 use crate::text::{Line, Tone};
-use crate::timing::{self, Setting};
+use crate::timing::Durations;
 
 /// What is explained.
 #[derive(Args, Debug)]
@@ -27,9 +27,8 @@ pub struct Options {
     what: String,
     /// A DaemonSet or a FleetRollout; without it all targets.
     target: Option<Target>,
-    /// One of the service's [timing] where it is not the default, such as reachable_after=10s. Can be repeated.
-    #[arg(long, value_name = "KEY=DURATION", value_parser = timing::parse)]
-    timing: Vec<Setting>,
+    #[command(flatten)]
+    durations: Durations,
     #[command(flatten)]
     reach: Reach,
 }
@@ -37,9 +36,8 @@ pub struct Options {
 /// Nothing to explain.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{what:?} is neither a node nor a pool of {targets}\n→ pools are values of the node label {}: kubectl get nodes -L {}",
-    api::names::POOL,
-    api::names::POOL
+    "{what:?} is neither a node nor a pool of {targets}\n→ pools are values of a node label: kubectl get nodes -L {label}",
+    label = api::names::POOL
 )]
 struct Unknown {
     what: String,
@@ -48,7 +46,7 @@ struct Unknown {
 
 pub(super) async fn run(options: Options) -> Result<(), Failure> {
     let cluster = options.reach.cluster().await?;
-    let timing = timing::with(&options.timing);
+    let timing = options.durations.timing();
     let runs = match &options.target {
         Some(target) => vec![find(&cluster, target).await?],
         None => newest(runs(&cluster, Some(&cluster.namespace)).await?),
@@ -57,7 +55,9 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
     let mut found = false;
     for run in runs.iter().filter(|run| run.spec.target_ref.kind == "DaemonSet") {
         let name = &run.spec.target_ref.name;
-        let snapshot = read(&cluster, &cluster.namespace, name, Freshness::Exact).await?;
+        let mut snapshot = read(&cluster, &cluster.namespace, name, Freshness::Exact).await?;
+        let strategy = snapshot.strategy_of(run)?;
+        snapshot.ask_dependencies(&cluster, &strategy, &timing, Freshness::Exact).await;
         let planned = snapshot.plan_run(run, &timing)?;
         let target = format!("{name} -n {}", run.namespace().unwrap_or_default());
         let scene = Scene { run, snapshot: &snapshot, plan: &planned.plan, target: &target, width: screen.width() };

@@ -45,7 +45,7 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
 /// The newest run first.
 fn lines(runs: &[FleetRollout], now: Timestamp, width: usize) -> Vec<Line> {
     let heading = format!(
-        "{:>8}  {:<15} {:>11} {:>8} {:>7}  {:<12} TEMPLATE",
+        "{:>8}  {:<15} {:>11} {:>8} {:>7}  {:<15} TEMPLATE",
         "REVISION", "PHASE", "UPDATED", "SETTLED", "FAILED", "BEGAN"
     );
     let mut lines = vec![Line::of(Tone::Faint, heading)];
@@ -60,7 +60,7 @@ fn lines(runs: &[FleetRollout], now: Timestamp, width: usize) -> Vec<Line> {
             .and(tone, format!("{glyph} {:<13} ", format!("{:?}", status.phase)))
             .and(Tone::Plain, format!("{:>11} {:>8} ", format!("{}/{}", units.updated, units.desired), units.settled))
             .and(failed, format!("{:>7}  ", units.failed))
-            .and(Tone::Plain, format!("{began:<12} "));
+            .and(Tone::Plain, format!("{began:<15} "));
         let room = width.saturating_sub(line.width()).max(10);
         lines.push(line.and(Tone::Faint, fit(&run.spec.revision.name, room)));
         if let Some(from) = &run.spec.rollback_of {

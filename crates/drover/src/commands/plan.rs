@@ -6,6 +6,7 @@ mod view;
 use std::path::PathBuf;
 
 use api::daemon_set::DaemonSet;
+use api::fleet_rollout::FleetRollout;
 use clap::Args;
 use kube::ResourceExt as _;
 
@@ -15,8 +16,8 @@ use crate::reach::{Cluster, Reach};
 use crate::screen::Screen;
 use crate::snapshot::{Freshness, Snapshot, read, without_daemon_set};
 use crate::strategy::{self, Rules};
-use crate::target::{Kind, Target, history};
-use crate::timing::{self, Setting};
+use crate::target::{FindError, Kind, Target, history};
+use crate::timing::Durations;
 
 /// What would be changed.
 #[derive(Args, Debug)]
@@ -39,9 +40,8 @@ pub struct Options {
     /// A RolloutStrategy, or its spec alone, as YAML or JSON; without it the one that the DaemonSet names.
     #[arg(long, value_name = "FILE")]
     strategy: Option<PathBuf>,
-    /// One of the service's [timing] where it is not the default, such as reachable_after=10s. Can be repeated.
-    #[arg(long, value_name = "KEY=DURATION", value_parser = timing::parse)]
-    timing: Vec<Setting>,
+    #[command(flatten)]
+    durations: Durations,
     #[command(flatten)]
     reach: Reach,
 }
@@ -60,16 +60,17 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
         (None, Some(target)) => Change::any(daemon_set_name(target)?, cluster.namespace.clone()),
         (None, None) => return Ok(()),
     };
-    let (snapshot, changed) = snapshot(&cluster, &change).await?;
+    let (mut snapshot, changed) = snapshot(&cluster, &change).await?;
     let rules = match &options.strategy {
         Some(file) => strategy::of_file(file)?,
         None => strategy::of_daemon_set(&cluster, &changed).await?,
     };
-    let timing = timing::with(&options.timing);
+    let timing = options.durations.timing();
     let mut screen = Screen::new();
     let present = present(&cluster, &changed).await?;
-    let planned = rules.parsed()?;
-    let planned = snapshot.plan_change(&changed, planned, present.as_ref(), &timing);
+    let strategy = rules.parsed()?;
+    snapshot.ask_dependencies(&cluster, &strategy, &timing, Freshness::Exact).await;
+    let planned = snapshot.plan_change(&changed, strategy, present.as_ref(), &timing);
     let shown = view::Shown { change: &change, changed: &changed, rules: &rules, present: present.as_ref() };
     let lines = shown.lines(&planned, screen.width());
     screen.say(&lines);
@@ -103,15 +104,12 @@ async fn snapshot(cluster: &Cluster, change: &Change) -> Result<(Snapshot, Daemo
 }
 
 /// The newest run of the DaemonSet, if it has one.
-async fn present(
-    cluster: &Cluster,
-    daemon_set: &DaemonSet,
-) -> Result<Option<api::fleet_rollout::FleetRollout>, Failure> {
+async fn present(cluster: &Cluster, daemon_set: &DaemonSet) -> Result<Option<FleetRollout>, Failure> {
     let name = daemon_set.metadata.name.clone();
     let there = Cluster { namespace: daemon_set.metadata.namespace.clone(), ..cluster.clone() };
     match history(&there, &Target { kind: Some(Kind::DaemonSet), name }).await {
         Ok(mut runs) => Ok(runs.pop()),
-        Err(crate::target::FindError::Nothing { .. }) => Ok(None),
+        Err(FindError::Nothing { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }

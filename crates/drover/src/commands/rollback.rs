@@ -69,8 +69,18 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
     let patched = daemon_sets.patch(&of.name, &params, &Patch::Strategic(&patch)).await;
     patched.map_err(|error| Call::of("patch", "apps", "daemonsets", Some(&cluster.namespace)).failed(error))?;
     anstream::println!("{} goes back to the template of revision {} ({})", of.name, to.revision, to.name_any());
+    let halted = runs.iter().any(|run| run.spec.revision.name == to.name_any() && halts(run));
+    if halted {
+        anstream::println!(
+            "! a run of this revision halted: it is halted from the start, until drover resume --after-halt"
+        );
+    }
     anstream::println!("→ drover status {} -n {} -w follows it", of.name, cluster.namespace);
     Ok(())
+}
+
+fn halts(run: &FleetRollout) -> bool {
+    run.status.as_ref().is_some_and(|status| status.halt.is_some())
 }
 
 /// The revisions of a DaemonSet, oldest first.

@@ -19,7 +19,7 @@ use crate::screen::Screen;
 use crate::snapshot::Freshness;
 use crate::target::{Target, find, newest, runs};
 use crate::text::{Line, Tone};
-use crate::timing::{self, Setting};
+use crate::timing::Durations;
 use crate::view::{Extent, line, view};
 
 /// Nodes and pods are looked at again no sooner than this,
@@ -58,16 +58,15 @@ pub struct Options {
     /// Shows every pool, however many.
     #[arg(long)]
     all_pools: bool,
-    /// One of the service's [timing] where it is not the default, such as reachable_after=10s. Can be repeated.
-    #[arg(long, value_name = "KEY=DURATION", value_parser = timing::parse)]
-    timing: Vec<Setting>,
+    #[command(flatten)]
+    durations: Durations,
     #[command(flatten)]
     reach: Reach,
 }
 
 pub(super) async fn run(options: Options) -> Result<(), Failure> {
     let cluster = options.reach.cluster().await?;
-    let timing = timing::with(&options.timing);
+    let timing = options.durations.timing();
     let shown = Shown { options: &options, timing, cluster: &cluster };
     match (&options.target, options.output, options.watch) {
         (Some(target), None, true) => shown.follow(target).await,

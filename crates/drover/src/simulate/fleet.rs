@@ -55,7 +55,7 @@ pub(super) enum FleetError {
         /// It.
         file: String,
         /// Where and why.
-        source: serde_saphyr::Error,
+        source: Box<serde_saphyr::Error>,
     },
     /// A value is not allowed.
     #[error("{file}: {what}")]
@@ -77,8 +77,8 @@ pub(super) fn read(file: &Path) -> Result<Fleet, FleetError> {
 /// The same of a text; `file` is what it is called in errors.
 pub(super) fn parse(file: &str, text: &str) -> Result<Fleet, FleetError> {
     let file = file.to_owned();
-    let File { pools } =
-        serde_saphyr::from_str(text).map_err(|source| FleetError::Yaml { file: file.clone(), source })?;
+    let File { pools } = serde_saphyr::from_str(text)
+        .map_err(|source| FleetError::Yaml { file: file.clone(), source: Box::new(source) })?;
     let refuse = |what: String| FleetError::Value { file: file.clone(), what };
     let mut names = BTreeSet::new();
     let mut fleet = Fleet::default();

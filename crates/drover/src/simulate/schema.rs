@@ -39,20 +39,15 @@ fn object(schema: &JSONSchemaProps, path: &str, value: &Value) -> Result<(), Str
     };
     let properties = schema.properties.clone().unwrap_or_default();
     if properties.is_empty() {
-        let of_each = match &schema.additional_properties {
-            Some(JSONSchemaPropsOrBool::Schema(of_each)) => of_each,
-            _ => return Ok(()),
-        };
+        let Some(JSONSchemaPropsOrBool::Schema(of_each)) = &schema.additional_properties else { return Ok(()) };
         return fields.iter().try_for_each(|(key, value)| check(of_each, &below(path, key), value));
     }
     for (key, value) in fields {
-        match properties.get(key) {
-            Some(known) => check(known, &below(path, key), value)?,
-            None => {
-                let allowed: Vec<_> = properties.keys().map(String::as_str).collect();
-                return Err(format!("{}: no such field; there are {}", below(path, key), allowed.join(", ")));
-            }
-        }
+        let Some(known) = properties.get(key) else {
+            let allowed: Vec<_> = properties.keys().map(String::as_str).collect();
+            return Err(format!("{}: no such field; there are {}", below(path, key), allowed.join(", ")));
+        };
+        check(known, &below(path, key), value)?;
     }
     let missing = schema.required.iter().flatten().find(|key| fields.get(*key).is_none_or(Value::is_null));
     missing.map_or(Ok(()), |key| Err(format!("{} is missing", below(path, key))))

@@ -11,11 +11,11 @@ use super::schema;
 
 /// A strategy, and what it is called.
 #[derive(Debug)]
-pub(super) struct Named {
+pub(crate) struct Named {
     /// `metadata.name`, or the file's.
-    pub(super) title: String,
+    pub(crate) title: String,
     /// It.
-    pub(super) spec: Strategy,
+    pub(crate) spec: Strategy,
     file: String,
     /// Where the spec is in the file.
     prefix: &'static str,
@@ -23,7 +23,7 @@ pub(super) struct Named {
 
 /// Why a file is not taken.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ReadError {
+pub(crate) enum ReadError {
     /// It cannot be read.
     #[error("{file}: {source}")]
     File {
@@ -38,7 +38,7 @@ pub(super) enum ReadError {
         /// The file.
         file: String,
         /// Where and why.
-        source: serde_saphyr::Error,
+        source: Box<serde_saphyr::Error>,
     },
     /// A field is wrong.
     #[error("{file}: {what}")]
@@ -51,16 +51,17 @@ pub(super) enum ReadError {
 }
 
 /// Reads a strategy; what the API server would refuse is refused here in its terms.
-pub(super) fn read(file: &Path) -> Result<Named, ReadError> {
+pub(crate) fn read(file: &Path) -> Result<Named, ReadError> {
     let name = file.display().to_string();
     let text = crate::file::read(file).map_err(|source| ReadError::File { file: name.clone(), source })?;
     parse(&name, &text)
 }
 
 /// The same of a text; `file` is what it is called in errors.
-pub(super) fn parse(file: &str, text: &str) -> Result<Named, ReadError> {
+pub(crate) fn parse(file: &str, text: &str) -> Result<Named, ReadError> {
     let file = if file == "-" { "stdin".to_owned() } else { file.to_owned() };
-    let value: Value = serde_saphyr::from_str(text).map_err(|source| ReadError::Yaml { file: file.clone(), source })?;
+    let value: Value = serde_saphyr::from_str(text)
+        .map_err(|source| ReadError::Yaml { file: file.clone(), source: Box::new(source) })?;
     let refuse = |what: String| ReadError::Field { file: file.clone(), what };
     let whole = value.get("kind").is_some() || value.get("spec").is_some();
     let (prefix, title, spec) = if whole {
@@ -83,7 +84,7 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Named, ReadError> {
 
 impl Named {
     /// What is wrong beyond what a schema can say.
-    pub(super) fn refuse(&self, error: &impl fmt::Display) -> ReadError {
+    pub(crate) fn refuse(&self, error: &impl fmt::Display) -> ReadError {
         let dot = if self.prefix.is_empty() { "" } else { "." };
         ReadError::Field { file: self.file.clone(), what: format!("{}{dot}{error}", self.prefix) }
     }

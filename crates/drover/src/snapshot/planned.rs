@@ -54,6 +54,7 @@ impl Snapshot {
         let facts = Facts {
             pools: &self.pools,
             approvals: &decided,
+            dependencies: &self.dependencies,
             is_rollback: run.spec.rollback_of.is_some(),
             ..Facts::default()
         };
@@ -73,7 +74,7 @@ impl Snapshot {
         // A revision that no pod has yet.
         let mut target = self.target(changed, "(new)".into(), true);
         target.observed = true;
-        let facts = Facts { pools: &self.pools, ..Facts::default() };
+        let facts = Facts { pools: &self.pools, dependencies: &self.dependencies, ..Facts::default() };
         // What is under way now keeps its slots.
         let record = present.and_then(|run| run.status.as_ref()?.record.as_ref());
         let memory = Run::begin(record.map(Run::restore).as_ref());
@@ -82,7 +83,7 @@ impl Snapshot {
     }
 
     /// The rules of a run: its own snapshot; without a named strategy the budget follows the annotation.
-    fn strategy_of(&self, run: &FleetRollout) -> Result<plan::Strategy, PlannedError> {
+    pub fn strategy_of(&self, run: &FleetRollout) -> Result<plan::Strategy, PlannedError> {
         let name = run.spec.strategy_name.clone();
         let Some(strategy) = &run.spec.strategy else { return Err(PlannedError::NoStrategy { name }) };
         let strategy = plan::Strategy::try_from(strategy)?;

@@ -66,14 +66,32 @@ pub async fn read(cluster: &Cluster, namespace: &str, name: &str, how: Freshness
         pools(cluster, how),
         approvals
     )?;
-    Ok(Snapshot { at: Timestamp::now(), daemon_set, revisions, nodes, pods, pools, approvals })
+    Ok(Snapshot {
+        at: Timestamp::now(),
+        daemon_set,
+        revisions,
+        nodes,
+        pods,
+        pools,
+        approvals,
+        dependencies: Vec::new(),
+    })
 }
 
 /// The same for a DaemonSet that does not exist yet.
 pub async fn without_daemon_set(cluster: &Cluster, daemon_set: &DaemonSet) -> Result<Snapshot, CallError> {
     let (nodes, pools) = futures::try_join!(nodes(cluster, Freshness::Exact), pools(cluster, Freshness::Exact))?;
     let (daemon_set, at) = (daemon_set.clone(), Timestamp::now());
-    Ok(Snapshot { at, daemon_set, revisions: Vec::new(), nodes, pods: BTreeMap::new(), pools, approvals: Vec::new() })
+    Ok(Snapshot {
+        at,
+        daemon_set,
+        revisions: Vec::new(),
+        nodes,
+        pods: BTreeMap::new(),
+        pools,
+        approvals: Vec::new(),
+        dependencies: Vec::new(),
+    })
 }
 
 /// All nodes, by name.

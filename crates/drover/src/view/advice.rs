@@ -11,7 +11,7 @@ pub(super) fn lines(run: &Progress, width: usize) -> Vec<Line> {
     let on = format!("{target} -n {namespace}");
     let wave = wave.as_deref().unwrap_or_default();
     let advice: Vec<String> = match run.phase {
-        Phase::AwaitingApproval => vec![format!("drover approve {on}    (or --reject)")],
+        Phase::AwaitingApproval => vec![format!("drover approve {on}    or --reject, with a --comment")],
         Phase::Halted => vec![
             format!("drover rollback {on}    goes back to an earlier revision"),
             format!("drover resume {on} --after-halt    goes on all the same"),

@@ -40,7 +40,7 @@ impl Layout {
     }
 
     /// A row after its name.
-    pub(super) fn row(self, name: Line, tone: Tone, units: &Units) -> Line {
+    pub(super) fn row(self, name: &Line, tone: Tone, units: &Units) -> Line {
         let line = name.cut(self.name).pad_to(self.name + 1).then(self.bar_of(units));
         let numbers = [
             (tone, format!("{}/{}", units.updated, units.desired)),
@@ -56,7 +56,7 @@ impl Layout {
     }
 
     /// A row of what only a status tells: units that are done, of an unknown number.
-    pub(super) fn counted(self, name: Line, updated: u32, failed: u32) -> Line {
+    pub(super) fn counted(self, name: &Line, updated: u32, failed: u32) -> Line {
         let text = format!("{updated} updated, {failed} failed");
         name.cut(self.name).pad_to(self.name + 1).and(if failed > 0 { Tone::Bad } else { Tone::Plain }, text)
     }
@@ -103,9 +103,10 @@ pub(super) fn legend() -> Line {
         (Part::ToDo, "to do"),
         (Part::Offline, "offline"),
     ];
-    names.into_iter().fold(Line::new(), |line, (part, name)| {
+    names.into_iter().enumerate().fold(Line::new(), |line, (at, (part, name))| {
         let (tone, cell) = part.cell();
-        line.and(tone, cell).and(Tone::Faint, format!(" {name}   "))
+        let gap = if at == 0 { "" } else { "   " };
+        line.and(Tone::Plain, gap).and(tone, cell).and(Tone::Faint, format!(" {name}"))
     })
 }
 

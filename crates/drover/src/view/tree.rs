@@ -24,7 +24,7 @@ pub(super) fn lines(run: &Progress, extent: Extent) -> Vec<Line> {
         pools.chain([BRANCH + 2 + wave.name.chars().count()])
     });
     let layout = Layout::new(longest.max().unwrap_or(0), extent.width);
-    let mut lines = vec![layout.heading(), layout.row(Line::of(Tone::Strong, "all"), Tone::Strong, &run.units)];
+    let mut lines = vec![layout.heading(), layout.row(&Line::of(Tone::Strong, "all"), Tone::Strong, &run.units)];
     let mut room = extent.pools.unwrap_or(usize::MAX);
     for (at, wave) in run.waves.iter().enumerate() {
         let last = at + 1 == run.waves.len();
@@ -60,8 +60,8 @@ fn wave_row(wave: &Wave, last: bool, layout: Layout) -> Line {
     let room = layout.name.saturating_sub(BRANCH + 2);
     let name = Line::of(Tone::Faint, branch).and(tone, format!("{glyph} ")).and(Tone::Plain, fit(&wave.name, room));
     match &wave.units {
-        Some(units) => layout.row(name, Tone::Plain, units),
-        None => layout.counted(name, wave.updated, wave.failed),
+        Some(units) => layout.row(&name, Tone::Plain, units),
+        None => layout.counted(&name, wave.updated, wave.failed),
     }
 }
 
@@ -92,7 +92,7 @@ fn pools(wave: &Wave, run: &Progress, trunk: &str, layout: Layout, width: usize,
         let end = at + 1 == pools.len() && left_out == 0;
         let branch = Line::of(Tone::Faint, format!("{trunk}{}", if end { "└─ " } else { "├─ " }));
         let name = branch.and(Tone::Plain, fit(&title(pool), layout.name.saturating_sub(depth)));
-        lines.push(layout.row(name, Tone::Plain, &pool.units));
+        lines.push(layout.row(&name, Tone::Plain, &pool.units));
         let hold = pool.holds.iter().max_by_key(|held| (telling(&held.kind), held.units));
         // What many pools wait for in the same words is said once.
         if let Some(hold) = hold.filter(|hold| said != Some(&hold.sentence)) {

@@ -1,8 +1,9 @@
 //! What changed with a plan and is worth an event.
 
 use super::run::Run;
-use super::{Hold, Input};
+use super::{Hold, Input, Report};
 use crate::fleet::Name;
+use crate::strategy::Wave;
 
 /// A change worth an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub enum News {
     StillHeld(String),
     /// A wave opened.
     WaveOpened(String),
+    /// A wave opened, and no unit belongs to it: who meant a canary has none.
+    WaveEmpty(String),
     /// A wave succeeded, or was passed over.
     WaveSucceeded(String),
     /// A wave waits for a human.
@@ -50,16 +53,9 @@ impl Before {
     }
 
     /// What is new since.
-    pub(super) fn news(
-        &self,
-        input: &Input<'_>,
-        run: &Run,
-        hold: Option<&Hold>,
-        rollback: Option<&Name>,
-        sentence: &str,
-    ) -> Vec<News> {
+    pub(super) fn news(&self, input: &Input<'_>, run: &Run, report: &Report, rollback: Option<&Name>) -> Vec<News> {
         let mut news = Vec::new();
-        let said = || sentence.to_owned();
+        let said = || report.sentence.clone();
         let halted_anew = run.halts > self.halts;
         if self.halted && (run.halt.is_none() || halted_anew) {
             news.push(News::Resumed(said()));
@@ -74,7 +70,7 @@ impl Before {
         }
         // A strategy that names no waves has one, and its life is the run's.
         if !input.strategy.waves.named().is_empty() {
-            self.of_waves(run, hold, &mut news);
+            self.of_waves(input, run, report, &mut news);
         }
         if run.completed.is_some() && !self.completed {
             news.push(News::Completed(said()));
@@ -82,10 +78,15 @@ impl Before {
         news
     }
 
-    fn of_waves(&self, run: &Run, hold: Option<&Hold>, news: &mut Vec<News>) {
+    fn of_waves(&self, input: &Input<'_>, run: &Run, report: &Report, news: &mut Vec<News>) {
         for (at, wave) in run.waves.iter().enumerate() {
             if at >= self.opened {
-                news.push(News::WaveOpened(format!("wave {:?} is open", wave.name)));
+                let is_empty = report.waves.get(at).is_some_and(|wave| wave.counts.desired == 0);
+                news.push(if is_empty {
+                    News::WaveEmpty(empty(input.strategy.waves.at(at)))
+                } else {
+                    News::WaveOpened(format!("wave {:?} is open", wave.name))
+                });
             }
             if at >= self.succeeded && wave.succeeded.is_some() {
                 let how =
@@ -93,12 +94,29 @@ impl Before {
                 news.push(News::WaveSucceeded(format!("wave {:?} {how}", wave.name)));
             }
         }
-        if let Some(hold @ Hold::Approval { .. }) = hold
+        if let Some(hold @ Hold::Approval { .. }) = &report.hold
             && self.awaits.as_ref() != Some(&hold.about())
         {
             news.push(News::AwaitingApproval(hold.to_string()));
         }
     }
+}
+
+/// Why a wave has no units, as far as it says which it wants.
+fn empty(rules: &Wave) -> String {
+    let named = match &*rules.pools {
+        [] => String::new(),
+        [pool] => format!(": pool {pool} has no node for the target"),
+        [first, .., last] => format!(": none of its pools, {first} to {last}, has a node for the target"),
+    };
+    let selected = match (&rules.pool_selector, rules.pools.is_empty()) {
+        (None, _) => "",
+        (Some(_), true) => {
+            ": no pool with nodes for the target has the labels of its poolSelector and is in no earlier wave"
+        }
+        (Some(_), false) => ", nor has any pool the labels of its poolSelector that is in no earlier wave",
+    };
+    format!("wave {:?} is open and has no units{named}{selected}", rules.name)
 }
 
 /// [`Hold::kind`] of an approval.

@@ -69,7 +69,9 @@ impl<'a> Waves<'a> {
 
     /// Opens waves and sees them succeed.
     pub(super) fn advance(&mut self, input: &Input<'_>, fleet: &Fleet<'_>, run: &mut Run, revisit: &mut Revisit) {
-        if input.target.observed && run.halt.is_none() && run.completed.is_none() {
+        // Of which waves there are nobody knows until the strategy is there.
+        let has_rules = !matches!(input.held, Some(Hold::InvalidStrategy { .. }));
+        if has_rules && input.target.observed && run.halt.is_none() && run.completed.is_none() {
             let ended = self.walk(input, fleet, run, revisit);
             if ended {
                 run.completed = Some(input.now);

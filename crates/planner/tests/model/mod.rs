@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use planner::fleet::{Link, Loss, LossHistory, Name, Node, Phase, Pod, Readiness, Uid};
 use planner::rollout::{
-    Control, Decided, Facts, Input, LossSeen, News, Plan, Progress, Run, RunPhase, Target, Unit, View, plan,
+    Control, Decided, Facts, Hold, Input, LossSeen, News, Plan, Progress, Run, RunPhase, Target, Unit, View, plan,
 };
 use planner::strategy::{PoolLabels, Strategy, Timing};
 
@@ -75,6 +75,7 @@ pub struct World {
     pub approvals: Vec<Decided>,
     pub dependencies: Vec<Progress>,
     pub is_rollback: bool,
+    pub held: Option<Hold>,
     pub last_completed: Option<Name>,
 }
 
@@ -128,6 +129,7 @@ impl World {
             approvals: Vec::new(),
             dependencies: Vec::new(),
             is_rollback: false,
+            held: None,
             last_completed: None,
         };
         world.plan();
@@ -279,7 +281,7 @@ impl World {
             losses: &losses,
             history: &self.history,
             view: View { since: self.start - SignedDuration::from_hours(1), heard: self.now },
-            held: None,
+            held: self.held.clone(),
             facts: Facts {
                 pools: &self.labels,
                 approvals: &self.approvals,

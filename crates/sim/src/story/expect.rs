@@ -58,6 +58,7 @@ pub(super) fn read(words: &mut Words<'_>) -> Result<Expectation, String> {
                     HaltReason::NoSlotLeft,
                     HaltReason::ReplacementMissing,
                     HaltReason::NodeLoss,
+                    HaltReason::Returned,
                 ];
                 reasons.push(words.one_of(&all.map(|reason| (reason.as_str(), reason)))?);
             }

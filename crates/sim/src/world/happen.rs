@@ -161,7 +161,8 @@ impl World {
             return;
         }
         for pod in self.cluster.nodes[id].pods.clone() {
-            if self.cluster.pods.get(&pod).is_some_and(|pod| pod.local.started) {
+            // What is being stopped is not started anew.
+            if self.cluster.pods.get(&pod).is_some_and(|pod| pod.local.started && !pod.local.stopping) {
                 self.start(pod);
             }
         }

@@ -80,8 +80,10 @@ impl World {
         self.resolve(set);
         self.settle_rules(set);
         let Some(updater) = &mut self.updater else { return };
+        let stood = updater.sets[set].standing.clone();
         let Some(plan) = updater.plan(set, self.now, &self.timing) else { return };
         let now = self.now;
+        let is_news = updater.sets.len() > 1 && updater.sets[set].standing != stood;
         let Some(current) = &updater.sets[set].current else { return };
         self.summary.plans += 1;
         self.transcript.planned(&self.cluster.sets[set].name, &plan, &current.run, current.number, now);
@@ -90,6 +92,10 @@ impl World {
         }
         if let Some(at) = plan.revisit {
             self.want_look(at);
+        }
+        if is_news {
+            // Others may wait for it.
+            self.want_look(now);
         }
         self.note(set, &plan);
         self.judge(set, &plan);
@@ -122,6 +128,7 @@ impl World {
                 | News::StillHeld(_)
                 | News::Completed(_)
                 | News::WaveOpened(_)
+                | News::WaveEmpty(_)
                 | News::WaveSucceeded(_)
                 | News::AwaitingApproval(_)
                 | News::RollingBack(_) => {}
@@ -161,6 +168,9 @@ impl World {
         current.publishing = false;
         current.published = Some(record.clone());
         self.summary.status_writes += 1;
+        if record.halt.is_some() {
+            self.want_look(now);
+        }
         if let Some(object) = self.cluster.sets[set].rollouts.iter_mut().find(|run| run.number == number) {
             object.record = Some(record);
         }

@@ -1,8 +1,9 @@
 //! The objects of runs: who begins them, under which rules, whom they ask, and where they go back to.
 
+use jiff::Timestamp;
 use planner::fleet::Name;
 use planner::rollout::{Control, Decided, Hold, Met, Plan, Point, Progress, Run};
-use planner::strategy::Strategy;
+use planner::strategy::{FailureAction, Strategy, Waves};
 
 use super::publish::Item;
 use super::{Event, World};
@@ -31,6 +32,7 @@ impl World {
             return;
         }
         let before = known.current.as_ref();
+        retire(of, before, self.now);
         let last_completed = last_completed(of, before, &revision, number);
         let at = of.rollouts.iter().position(|run| run.number == number).unwrap_or_else(|| {
             let rules = rules(known.named, &self.cluster.strategy, &self.strategy);
@@ -40,10 +42,14 @@ impl World {
         let object = &of.rollouts[at];
         let older = of.rollouts.iter().filter(|run| run.number < number).max_by_key(|run| run.number);
         let last = older.and_then(|run| run.record.as_ref()).map(Run::restore);
-        let run = match &object.record {
-            Some(record) => Run::restore(record),
-            None => Run::begin(before.map(|before| &before.run).or(last.as_ref())),
+        let begun = || {
+            let run = Run::begin(before.map(|before| &before.run).or(last.as_ref()));
+            match failed_before(of, before, &revision, number) {
+                Some(evidence) => run.returned(evidence, self.now),
+                None => run,
+            }
         };
+        let run = object.record.as_ref().map_or_else(begun, Run::restore);
         known.standing = unknown();
         known.current = Some(Current {
             generation: known.generation,
@@ -67,13 +73,13 @@ impl World {
         });
     }
 
-    /// A run that waits for its strategy gets it once that is there and valid.
+    /// A run that waits for its strategy gets it once that is there and valid. Removing the annotation loosens nothing.
     pub(super) fn settle_rules(&mut self, set: SetId) {
         let Some(Updater { sets, strategy, .. }) = &mut self.updater else { return };
-        let Known { current: Some(current), named, .. } = &mut sets[set] else { return };
+        let Known { current: Some(current), .. } = &mut sets[set] else { return };
         // The watch only wakes it: what the strategy says is asked of the API server.
-        if current.rules == Rules::Missing && (strategy.is_ok() || !*named) {
-            current.rules = rules(*named, &self.cluster.strategy, &self.strategy);
+        if current.rules == Rules::Missing && strategy.is_ok() {
+            current.rules = rules(true, &self.cluster.strategy, &self.strategy);
             let object = self.cluster.sets[set].rollouts.iter_mut().find(|run| run.number == current.number);
             if let Some(object) = object {
                 object.rules = current.rules.clone();
@@ -94,7 +100,10 @@ impl World {
             current.asked.push((wave.clone(), *point));
             events.push(Event::Asks(set, life, number, wave.clone(), *point));
         }
-        if let Some(to) = plan.rollback.as_ref().filter(|_| !current.goes_back) {
+        // The run's status tells why before anything is done.
+        let told = current.published.as_ref().and_then(|record| record.halt.as_ref()).map(|halt| &halt.token);
+        let is_told = told == current.run.halt().map(|halt| &halt.token);
+        if let Some(to) = plan.rollback.as_ref().filter(|_| is_told && !current.goes_back) {
             current.goes_back = true;
             events.push(Event::RollsBack(set, life, generation, to.clone()));
         }
@@ -126,7 +135,10 @@ impl World {
         let Some(set) = self.cluster.set(daemon_set) else { return };
         let Some(run) = self.cluster.sets[set].rollouts.iter_mut().max_by_key(|run| run.number) else { return };
         let open = |request: &&mut Request| request.wave == *wave && request.decided.is_none();
-        let Some(request) = run.requests.iter_mut().find(open) else { return };
+        let Some(request) = run.requests.iter_mut().find(open) else {
+            self.transcript.say(self.now, "*", "nothing waits for that: there is no such request");
+            return;
+        };
         request.decided = Some(Decided { wave: wave.clone(), point: request.point, approved, approver });
         let number = run.number;
         self.publish_run(set, number);
@@ -167,9 +179,23 @@ impl World {
 /// The rules of a run of a DaemonSet that names the strategy, as it is at the API server, or names none.
 fn rules(named: bool, strategy: &Result<Strategy, String>, implied: &Strategy) -> Rules {
     match strategy {
-        _ if !named => Rules::Implied(implied.clone()),
+        _ if !named => Rules::Implied(Strategy {
+            waves: Waves::one(),
+            windows: Vec::new(),
+            depends_on: Vec::new(),
+            action: FailureAction::Pause,
+            ..implied.clone()
+        }),
         Ok(strategy) => Rules::Named(strategy.clone()),
         Err(_) => Rules::Missing,
+    }
+}
+
+/// What the last run came to is written down, if it came to an end: it may not have been yet.
+fn retire(of: &mut Set, before: Option<&Current>, now: Timestamp) {
+    let Some(before) = before.filter(|before| before.run.completed_at().is_some()) else { return };
+    if let Some(object) = of.rollouts.iter_mut().find(|run| run.number == before.number) {
+        object.record = Some(before.run.record(now));
     }
 }
 
@@ -177,6 +203,11 @@ fn rules(named: bool, strategy: &Result<Strategy, String>, implied: &Strategy) -
 fn begin(of: &Set, revision: &Name, number: i64, rules: Rules) -> Rollout {
     let failed = of.rollouts.iter().max_by_key(|run| run.number);
     let failed = failed.filter(|run| run.went_back_to.as_ref() == Some(revision));
+    // Whoever took the strategy away does not keep a bad release from being taken back.
+    let rules = match (failed, rules) {
+        (Some(failed), Rules::Missing) => failed.rules.clone(),
+        (_, rules) => rules,
+    };
     Rollout {
         number,
         revision: revision.clone(),
@@ -187,6 +218,16 @@ fn begin(of: &Set, revision: &Name, number: i64, rules: Rules) -> Rollout {
         rollback_of: failed.map(|run| run.revision.clone()),
         went_back_to: None,
     }
+}
+
+/// Rule 6: halted is sticky across returns of a revision. What was seen when the last run of this one halted, if it did.
+fn failed_before(of: &Set, before: Option<&Current>, revision: &Name, number: i64) -> Option<String> {
+    let same = of.rollouts.iter().filter(|run| run.number < number && run.revision == *revision);
+    let last = same.max_by_key(|run| run.number)?;
+    // What the last run came to may be known here and not be written yet.
+    let known = before.filter(|before| before.number == last.number).map(|before| before.run.halt());
+    let halt = known.unwrap_or_else(|| last.record.as_ref().and_then(|record| record.halt.as_ref()))?;
+    Some(format!("this revision failed in run {}: {}", last.number, halt.evidence))
 }
 
 /// The revision of the newest run that completed, of those of other revisions. What the last run came to may be known here

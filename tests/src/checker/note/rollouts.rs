@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 use api::approval_request::{ApprovalPoint, ApprovalRequest, Decision};
-use api::fleet_rollout::{FleetRolloutSpec, Strategy, WaveState, WaveStatus};
+use api::fleet_rollout::{FleetRolloutSpec, HaltStatus, Strategy, WaveState, WaveStatus};
 use kube::ResourceExt as _;
 use kube::api::{DynamicObject, ObjectMeta};
 use serde::Deserialize;
@@ -36,6 +36,10 @@ pub struct RunState {
     pub rollback: bool,
     /// Up to which wave a user cut the soak short.
     pub promoted: Option<String>,
+    /// The token of the halt in force.
+    pub halt: Option<String>,
+    /// The token of the halt after which a user wants it to go on.
+    pub resume: Option<String>,
     /// The waves that its status calls succeeded.
     pub succeeded: Vec<String>,
 }
@@ -70,19 +74,19 @@ struct Run {
     metadata: ObjectMeta,
     spec: FleetRolloutSpec,
     #[serde(default)]
-    status: Option<Status>,
+    status: Status,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
+#[serde(default)]
 struct Status {
-    #[serde(default)]
     waves: Vec<WaveStatus>,
+    halt: Option<HaltStatus>,
 }
 
 pub(super) fn run(object: Value) -> Result<RunSeen> {
     let Run { metadata, spec, status } = serde_json::from_value(object).context("reading a FleetRollout")?;
-    let waves = status.into_iter().flat_map(|status| status.waves);
-    let succeeded = waves.filter(|wave| wave.state == WaveState::Succeeded).map(|wave| wave.name);
+    let succeeded = status.waves.into_iter().filter(|wave| wave.state == WaveState::Succeeded).map(|wave| wave.name);
     Ok(RunSeen {
         namespace: metadata.namespace.unwrap_or_default(),
         owner: spec.target_ref.uid,
@@ -93,6 +97,8 @@ pub(super) fn run(object: Value) -> Result<RunSeen> {
             strategy: spec.strategy.map(Box::new),
             rollback: spec.rollback_of.is_some(),
             promoted: spec.promoted_through,
+            halt: status.halt.map(|halt| halt.token),
+            resume: spec.resume_token,
             succeeded: succeeded.collect(),
         },
     })

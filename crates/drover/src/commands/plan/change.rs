@@ -37,7 +37,7 @@ pub(super) enum ChangeError {
     #[error("{file}: {source}")]
     Read { file: String, source: std::io::Error },
     #[error("{file} is no YAML or JSON: {source}")]
-    Parse { file: String, source: serde_saphyr::Error },
+    Parse { file: String, source: Box<serde_saphyr::Error> },
     #[error("{file} is a {found}, not a DaemonSet of apps/v1\n→ one object for each file")]
     Kind { file: String, found: String },
     #[error("{file}: {source}")]
@@ -92,8 +92,8 @@ pub(super) async fn of_file(cluster: &Cluster, file: &Path, namespace: Option<&s
 fn parse(file: &Path) -> Result<Value, ChangeError> {
     let shown = file.display().to_string();
     let text = crate::file::read(file).map_err(|source| ChangeError::Read { file: shown.clone(), source })?;
-    let object: Value =
-        serde_saphyr::from_str(&text).map_err(|source| ChangeError::Parse { file: shown.clone(), source })?;
+    let object: Value = serde_saphyr::from_str(&text)
+        .map_err(|source| ChangeError::Parse { file: shown.clone(), source: Box::new(source) })?;
     let field = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or("nothing").to_owned();
     let found = format!("{} of {}", field("kind"), field("apiVersion"));
     if found != "DaemonSet of apps/v1" {

@@ -32,10 +32,10 @@ impl Shown<'_> {
         if matches!(self.change.new, New::DaemonSet(_)) {
             return lines;
         }
-        lines.extend(self.limits(planned, width));
+        lines.extend(limits(planned, width));
         lines.push(Line::new());
         for (at, wave) in report.waves.iter().enumerate() {
-            lines.extend(self.wave(at, wave, report, width));
+            lines.extend(wave_lines(self.rules.strategy(), at, wave, report, width));
         }
         lines.push(Line::new());
         lines.extend(first(planned, width));
@@ -64,53 +64,12 @@ impl Shown<'_> {
         std::iter::once(head).chain(text_lines(Tone::Plain, &text, width)).collect()
     }
 
-    fn limits(&self, planned: &Planned, width: usize) -> Vec<Line> {
-        let (strategy, counts) = (&planned.strategy, &planned.plan.report.counts);
-        let mut parts = vec![format!(
-            "{} of {} reachable nodes may be down at once ({} now)",
-            strategy.max_unavailable.allowed(counts.reachable),
-            counts.reachable,
-            counts.down.saturating_sub(u32::try_from(planned.plan.steps.len()).unwrap_or(0)),
-        )];
-        if let Some(per_pool) = strategy.max_unavailable_per_pool {
-            parts.push(format!("{} of each pool", amount(per_pool)));
-        }
-        parts.push(match strategy.slow_start {
-            SlowStart::Doubling => format!("slow start from {}", strategy.min_observed),
-            SlowStart::None => "no slow start".to_owned(),
-        });
-        text_lines(Tone::Plain, &format!("{}.", parts.join("; ")), width)
-    }
-
-    fn wave(&self, at: usize, wave: &WaveReport, report: &Report, width: usize) -> Vec<Line> {
-        let strategy = self.rules.strategy();
-        let rules = strategy.waves.get(at);
-        let pools: Vec<String> = report
-            .pools
-            .iter()
-            .filter(|pool| pool.wave == wave.name && pool.counts.desired > 0)
-            .map(|pool| {
-                format!("{} ({})", if pool.pool.is_empty() { "no pool" } else { &*pool.pool }, pool.counts.desired)
-            })
-            .collect();
-        let title = format!("{:>3}. {}", at + 1, wave.name);
-        let size = format!("  {} in {}", count(wave.counts.desired as usize, "node"), count(pools.len(), "pool"));
-        let offline =
-            if wave.counts.offline > 0 { format!(", {} offline", wave.counts.offline) } else { String::new() };
-        let mut lines = vec![Line::of(Tone::Strong, title).and(Tone::Plain, size + &offline)];
-        let margin = Line::of(Tone::Plain, "     ");
-        lines.extend(hang(Tone::Faint, &margin, &margin, &listed(&pools), width));
-        if let Some(rules) = rules {
-            lines.extend(hang(Tone::Plain, &margin, &margin, &conditions(rules, strategy), width));
-        }
-        lines
-    }
-
     /// What the user should know before.
     fn warnings(&self, report: &Report, width: usize) -> Vec<Line> {
         let mut warnings = Vec::new();
         for wave in report.waves.iter().filter(|wave| wave.counts.desired == 0) {
-            warnings.push(format!("wave {:?} matches no pool with nodes of the target: the run passes it by", wave.name));
+            warnings
+                .push(format!("wave {:?} matches no pool with nodes of the target: the run passes it by", wave.name));
         }
         let annotations = &self.changed.metadata.annotations;
         if !annotations.contains_key(api::names::UPDATE_STRATEGY) {
@@ -132,6 +91,46 @@ impl Shown<'_> {
         let first = Line::of(Tone::Call, "! ");
         warnings.iter().flat_map(|text| hang(Tone::Plain, &first, &Line::of(Tone::Plain, "  "), text, width)).collect()
     }
+}
+
+/// How many may be down at once.
+fn limits(planned: &Planned, width: usize) -> Vec<Line> {
+    let (strategy, counts) = (&planned.strategy, &planned.plan.report.counts);
+    let mut parts = vec![format!(
+        "{} of {} reachable nodes may be down at once ({} now)",
+        strategy.max_unavailable.allowed(counts.reachable),
+        counts.reachable,
+        counts.down.saturating_sub(u32::try_from(planned.plan.steps.len()).unwrap_or(0)),
+    )];
+    if let Some(per_pool) = strategy.max_unavailable_per_pool {
+        parts.push(format!("{} of each pool", amount(per_pool)));
+    }
+    parts.push(match strategy.slow_start {
+        SlowStart::Doubling => format!("slow start from {}", strategy.min_observed),
+        SlowStart::None => "no slow start".to_owned(),
+    });
+    text_lines(Tone::Plain, &format!("{}.", parts.join("; ")), width)
+}
+
+/// A wave with its pools and what it asks for.
+fn wave_lines(strategy: &Strategy, at: usize, wave: &WaveReport, report: &Report, width: usize) -> Vec<Line> {
+    let rules = strategy.waves.get(at);
+    let pools: Vec<String> = report
+        .pools
+        .iter()
+        .filter(|pool| pool.wave == wave.name && pool.counts.desired > 0)
+        .map(|pool| format!("{} ({})", if pool.pool.is_empty() { "no pool" } else { &*pool.pool }, pool.counts.desired))
+        .collect();
+    let title = format!("{:>3}. {}", at + 1, wave.name);
+    let size = format!("  {} in {}", count(wave.counts.desired as usize, "node"), count(pools.len(), "pool"));
+    let offline = if wave.counts.offline > 0 { format!(", {} offline", wave.counts.offline) } else { String::new() };
+    let mut lines = vec![Line::of(Tone::Strong, title).and(Tone::Plain, size + &offline)];
+    let margin = Line::of(Tone::Plain, "     ");
+    lines.extend(hang(Tone::Faint, &margin, &margin, &listed(&pools), width));
+    if let Some(rules) = rules {
+        lines.extend(hang(Tone::Plain, &margin, &margin, &conditions(rules, strategy), width));
+    }
+    lines
 }
 
 /// What starts at the first look.

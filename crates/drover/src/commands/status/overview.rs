@@ -37,7 +37,9 @@ pub(super) fn lines(all: &[Progress], namespace: Option<&str>, width: usize) -> 
             let (tone, _) = look(run.phase);
             let margin = Line::of(Tone::Plain, "  ");
             let first = margin.clone().and(tone, format!("{:?}: ", run.phase));
-            lines.extend(hang(Tone::Faint, &first, &margin, &run.sentence, width));
+            // The phase has said so.
+            let sentence = ["held: ", "halted: "].iter().find_map(|word| run.sentence.strip_prefix(word));
+            lines.extend(hang(Tone::Faint, &first, &margin, sentence.unwrap_or(&run.sentence), width));
         }
     }
     lines
