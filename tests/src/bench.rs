@@ -23,6 +23,7 @@ mod slots;
 mod stage;
 mod table;
 mod usage;
+pub mod waves;
 
 use std::io::Write as _;
 use std::path::PathBuf;

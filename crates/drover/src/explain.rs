@@ -1,6 +1,5 @@
 //! Why a node or a pool is not moved: the planner's words, who can end it and how.
 
-use api::fleet_rollout::FleetRollout;
 use planner::fleet::{Node, Pod};
 use planner::rollout::{Hold, Outcome, Plan, PoolReport, Track};
 
@@ -14,8 +13,6 @@ const NAMED: usize = 6;
 
 /// What is explained.
 pub struct Scene<'a> {
-    /// The run that it is about.
-    pub run: &'a FleetRollout,
     /// The cluster.
     pub snapshot: &'a Snapshot,
     /// What the planner says of it.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use kube::config::{InferConfigError, KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 
 /// Nobody waits longer at a terminal for a connection.
@@ -52,11 +52,11 @@ pub enum ReachError {
     /// The default kubeconfig cannot be used.
     #[error("the kubeconfig cannot be used: {0}\n→ check --context and `kubectl config get-contexts`")]
     Default(#[from] KubeconfigError),
-    /// There is none.
+    /// There is neither a kubeconfig nor a service account.
     #[error(
         "there is no cluster to talk to: {0}\n→ set KUBECONFIG or use --kubeconfig FILE; `kubectl cluster-info` must work"
     )]
-    None(#[from] InferConfigError),
+    None(#[source] KubeconfigError),
     /// Credentials or certificates cannot be used.
     #[error("the kubeconfig's credentials or certificates cannot be used: {0}")]
     Credentials(#[source] Box<kube::Error>),
@@ -73,7 +73,10 @@ impl Reach {
                 Config::from_custom_kubeconfig(file, &options).await.map_err(failed)?
             }
             (None, Some(_)) => Config::from_kubeconfig(&options).await?,
-            (None, None) => Config::infer().await?,
+            (None, None) => match Config::from_kubeconfig(&options).await {
+                Ok(config) => config,
+                Err(error) => Config::incluster().map_err(|_| ReachError::None(error))?,
+            },
         };
         config.connect_timeout = Some(CONNECT_WITHIN);
         config.read_timeout = Some(SILENCE);

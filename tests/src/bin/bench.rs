@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 use tests::bench::leaders::LeadersBench;
+use tests::bench::waves::WavesBench;
 use tests::bench::{Bench, ideal, null};
 
 #[derive(Parser)]
@@ -45,6 +46,18 @@ enum Mode {
         #[arg(long)]
         json: Option<PathBuf>,
     },
+    /// The planner's rules, by simulation.
+    Waves {
+        /// How many nodes each fleet has.
+        #[arg(long)]
+        nodes: u32,
+        /// How many seeds each case is tried with.
+        #[arg(long)]
+        seeds: u32,
+        /// Where to write the figures.
+        #[arg(long)]
+        json: Option<PathBuf>,
+    },
     /// The ideal client.
     Ideal { kubeconfig: PathBuf },
     /// The null controller.
@@ -62,6 +75,7 @@ fn main() -> Result<()> {
             Mode::Leaders { controller, pools, failovers, json } => {
                 LeadersBench { pools, failovers, controller, json }.run().await
             }
+            Mode::Waves { nodes, seeds, json } => WavesBench { nodes, seeds, json }.run(),
             Mode::Ideal { kubeconfig } => ideal::run(&kubeconfig).await,
             Mode::Null { kubeconfig } => null::run(&kubeconfig).await,
         }

@@ -29,13 +29,21 @@ impl Places {
     /// As they were counted out between these times.
     pub(super) fn of(units: &Units<'_>, strategy: &Strategy, from: Timestamp, until: Timestamp) -> Self {
         let mut places = Self { rest: strategy.waves.len(), ..Self::default() };
+        let mut at_first: Option<BTreeMap<String, usize>> = None;
         for at in changes(units, from, until) {
             let moment = Moment { at: at + SignedDuration::from_nanos(1), lag: SignedDuration::ZERO };
             let nodes: Vec<&str> = units.eligible(moment).collect();
             places.nodes.extend(nodes.iter().map(|node| (*node).to_owned()));
-            for (pool, wave) in count_out(units, strategy, &nodes, moment) {
-                places.of_pool.entry(pool).or_default().insert(wave);
+            let counted = count_out(units, strategy, &nodes, moment);
+            for (pool, wave) in &counted {
+                let waves = places.of_pool.entry(pool.clone()).or_default();
+                waves.insert(*wave);
+                // The wave that it matches may have opened without it: then it is in a later one.
+                if at_first.as_ref().is_some_and(|first| first.get(pool) != Some(wave)) {
+                    waves.insert(places.rest);
+                }
             }
+            at_first.get_or_insert(counted);
         }
         places
     }

@@ -149,7 +149,6 @@ impl Audience<'_> {
 fn moment(scene: &Scene) -> Option<&'static str> {
     let all = scene.look.all;
     match scene.run.phase {
-        Phase::AwaitingApproval => Some("awaiting-approval"),
         Phase::Halted => Some("halted"),
         Phase::Progressing if all.updated() * 2 >= all.nodes() && all.settled * 2 < all.nodes() => Some("progressing"),
         _ => None,

@@ -30,6 +30,9 @@ const LONG: Duration = Duration::from_mins(3);
 /// Long enough for whatever an updater would do that must not do it.
 const A_WHILE: Duration = Duration::from_secs(2);
 
+/// A release whose pods take so long that a run of a few rounds is still under way when a user types something.
+const SLOW: &[(&str, Option<&str>)] = &[("drover.dev/ready-after", Some("3s"))];
+
 /// One cluster and one updater for all of these.
 async fn bed() -> Result<&'static Testbed> {
     static BED: OnceCell<(Testbed, Updater)> = OnceCell::const_new();

@@ -5,7 +5,7 @@ use api::fleet_rollout::Phase;
 use serde_json::Value;
 
 use super::user::says;
-use super::{LONG, MINUTE, await_status, scene};
+use super::{LONG, MINUTE, SLOW, await_status, scene};
 
 #[tokio::test]
 async fn a_run_is_shown_from_its_beginning_to_its_end() -> Result<()> {
@@ -39,7 +39,7 @@ async fn a_run_is_shown_from_its_beginning_to_its_end() -> Result<()> {
 async fn a_run_on_its_way_shows_what_waits_and_for_what() -> Result<()> {
     let (scene, admin) = scene("on-its-way", 9, 3).await?;
     let agent = scene.deploy("agent", "1").await?;
-    agent.release("v2").await?;
+    agent.release_with("v2", SLOW).await?;
     await_status(&scene, 2, "a paused start", |status| status.units.updated >= 1).await?;
     admin.does(&["pause", "agent"]).await?;
     scene.await_phase("agent", 2, Phase::Paused, LONG).await?;

@@ -4,13 +4,13 @@ use anyhow::{Context as _, Result, ensure};
 use api::fleet_rollout::Phase;
 
 use super::user::says;
-use super::{LONG, await_status, scene};
+use super::{LONG, SLOW, await_status, scene};
 
 #[tokio::test]
 async fn a_run_is_paused_resumed_aborted_and_taken_up_again() -> Result<()> {
     let (scene, admin) = scene("steered", 12, 2).await?;
     let agent = scene.deploy("agent", "2").await?;
-    agent.release("v2").await?;
+    agent.release_with("v2", SLOW).await?;
     await_status(&scene, 2, "the first units of v2", |status| status.units.updated >= 2).await?;
 
     says(&admin.does(&["pause", "agent"]).await?, &["paused: nothing is started any more", "→ drover resume agent"])?;

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
-use tests::fixture::Scene;
+use tests::fixture::{Scene, eventually};
 use tokio::process::Command;
 use xtask::process::Spec;
 
@@ -61,7 +61,25 @@ impl User {
         });
         cluster.apply(&format!("{role}\n---\n{binding}")).await?;
         let kubeconfig = cluster.service_account_kubeconfig(namespace, name).await?;
-        Ok(Self { kubeconfig, ..Self::administrator(scene) })
+        let user = Self { kubeconfig, ..Self::administrator(scene) };
+        user.await_rights(scene, rules).await?;
+        Ok(user)
+    }
+
+    /// Waits until the API server knows the user, and the first of these rules: it learns of both some time after they are
+    /// there, and of all of a Role at once.
+    async fn await_rights(&self, scene: &Scene<'_>, rules: &Value) -> Result<()> {
+        let kubeconfig = self.kubeconfig.display().to_string();
+        let text = |pointer: &str| rules.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let (verb, group) = (text("/0/verbs/0"), text("/0/apiGroups/0"));
+        let resource = format!("{}.{group}", text("/0/resources/0"));
+        let question = match verb {
+            "" => vec!["auth", "whoami"],
+            verb => vec!["auth", "can-i", verb, &resource, "--namespace", &self.namespace],
+        };
+        let question = [&["--kubeconfig", kubeconfig.as_str()], question.as_slice()].concat();
+        let answered = async || Ok(scene.bed.cluster.kubectl(&question).await.ok());
+        eventually("the user's rights", LONG, answered).await.map(drop)
     }
 
     /// Types a command.

@@ -100,6 +100,18 @@ async fn a_promotion_skips_the_rest_of_the_soak() -> Result<()> {
     scene.finish_done().await.map(drop)
 }
 
+#[tokio::test]
+async fn a_mistyped_canary_is_told_with_the_first_revision() -> Result<()> {
+    let scene = scene("mistyped", 2, 1).await?;
+    let waves = json!([{"name": "canary", "pools": ["labb"]}]);
+    deploy(&scene, "50%", &json!({"maxUnavailable": "50%", "waves": waves})).await?;
+    let event = scene.await_event("agent", reason::WAVE_EMPTY, MINUTE).await?;
+    assert_eq!(event.type_.as_deref(), Some("Warning"));
+    let note = event.note.context("an event without a note")?;
+    assert!(note.contains("\"canary\"") && note.contains("labb"), "{note}");
+    scene.finish_done().await.map(drop)
+}
+
 /// When the pods on these nodes were made: the first and the last, in whole seconds.
 async fn made_between(agent: &Daemon, nodes: Vec<String>) -> Result<(Timestamp, Timestamp)> {
     let pods = agent.pods_by_node().await?;

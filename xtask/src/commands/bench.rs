@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
@@ -18,6 +18,8 @@ pub(super) enum BenchCommand {
     DaemonUpdater(DaemonUpdater),
     /// leader-endpoints-controller: failover, memory, and what watching leaders costs an edge (about 10 min).
     Leaders(Leaders),
+    /// The planner's rules, by simulation: nodes lost to bad releases, good ones that were halted (about half an hour).
+    Waves(Waves),
 }
 
 #[derive(Args)]
@@ -46,7 +48,20 @@ pub(super) struct Leaders {
     json: Option<PathBuf>,
 }
 
-/// Builds the program under test and the benchmark, both optimised, and becomes the benchmark.
+#[derive(Args)]
+pub(super) struct Waves {
+    /// How many nodes each fleet has, in 100 pools.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(100..=10_000))]
+    nodes: u32,
+    /// How many seeds each case is tried with.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    seeds: u32,
+    /// Where to write the figures as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// Builds the program under test, if there is one, and the benchmark, both optimised, and becomes the benchmark.
 pub(super) fn run(command: &BenchCommand) -> Result<Infallible> {
     match command {
         BenchCommand::DaemonUpdater(DaemonUpdater { nodes, json, rollouts }) => {
@@ -63,6 +78,13 @@ pub(super) fn run(command: &BenchCommand) -> Result<Infallible> {
             args.extend(json.iter().flat_map(|json| flag("--json", json)));
             measure("leader-endpoints-controller", ["leaders", "--controller"], args)
         }
+        BenchCommand::Waves(Waves { nodes, seeds, json }) => {
+            let mut args = Vec::from(flag("--nodes", nodes.to_string()));
+            args.extend(flag("--seeds", seeds.to_string()));
+            args.extend(json.iter().flat_map(|json| flag("--json", json)));
+            let release = build(&[])?;
+            become_bench(&release, "waves", args)
+        }
     }
 }
 
@@ -72,18 +94,29 @@ fn flag(name: &str, value: impl Into<OsString>) -> [OsString; 2] {
 
 /// Becomes the benchmark of `service`: of that name, and with that flag for the service's program.
 fn measure(service: &str, [name, program]: [&str; 2], args: Vec<OsString>) -> Result<Infallible> {
-    let packages = [format!("--package={service}"), "--package=tests".to_owned()];
-    let programs = [format!("--bin={service}"), "--bin=bench".to_owned()];
-    let built = packages.iter().chain(&programs).map(String::as_str);
-    cargo(&["build", "--release"].into_iter().chain(built).collect::<Vec<_>>())?;
+    let release = build(&[service])?;
+    let service = [program.into(), release.join(service).into_os_string()];
+    become_bench(&release, name, service.into_iter().chain(args).collect())
+}
+
+/// Builds these services and the benchmark; returns where the programs are.
+fn build(services: &[&str]) -> Result<PathBuf> {
+    let packages = services.iter().chain(&["tests"]).map(|package| format!("--package={package}"));
+    let programs = services.iter().chain(&["bench"]).map(|program| format!("--bin={program}"));
+    let args: Vec<String> = packages.chain(programs).collect();
+    cargo(&["build", "--release"].into_iter().chain(args.iter().map(String::as_str)).collect::<Vec<_>>())?;
     let this = std::env::current_exe().context("finding this program")?;
     // Built programs are in target/debug and target/release.
     let target = this.parent().and_then(|debug| debug.parent()).context("this program is not in a target directory")?;
-    let built = |name: &str| target.join("release").join(name);
-    let mut bench = Command::new(built("bench"));
-    bench.arg(name).arg(program).arg(built(service)).args(args);
+    Ok(target.join("release"))
+}
+
+fn become_bench(release: &Path, name: &str, args: Vec<OsString>) -> Result<Infallible> {
+    let program = release.join("bench");
+    let mut bench = Command::new(&program);
+    bench.arg(name).args(args);
     // The supervisor of its processes is this program, not an optimised one that would have to be built.
-    bench.env("DROVER_XTASK", &this);
+    bench.env("DROVER_XTASK", std::env::current_exe().context("finding this program")?);
     let error = bench.exec();
-    Err(error).with_context(|| format!("starting {}", built("bench").display()))
+    Err(error).with_context(|| format!("starting {}", program.display()))
 }

@@ -6,6 +6,7 @@ use kube::ResourceExt as _;
 use serde_json::json;
 
 use super::Failure;
+use super::output::say;
 use crate::reach::Reach;
 use crate::steer::{change, still_runs};
 use crate::target::{Target, find};
@@ -29,15 +30,11 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
     still_runs(&run)?;
     let name = run.name_any();
     if run.spec.desired_state == DesiredState::Aborted {
-        anstream::println!("{name} is aborted already");
+        say(format_args!("{name} is aborted already"));
         return Ok(());
     }
     change(&cluster, &run, &json!({ "desiredState": DesiredState::Aborted })).await?;
-    anstream::println!("{name} aborted: nothing is started any more; units that were moved stay as they are");
-    anstream::println!(
-        "→ drover rollback {} -n {} goes back to an earlier revision",
-        options.target,
-        cluster.namespace
-    );
+    say(format_args!("{name} aborted: nothing is started any more; units that were moved stay as they are"));
+    say(format_args!("→ drover rollback {} -n {} goes back to an earlier revision", options.target, cluster.namespace));
     Ok(())
 }

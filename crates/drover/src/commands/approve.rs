@@ -10,6 +10,7 @@ use kube::{Api, ResourceExt as _};
 use serde_json::json;
 
 use super::Failure;
+use super::output::say;
 use crate::call::{Call, CallError};
 use crate::reach::{Cluster, Reach};
 use crate::steer::{MANAGER, Misfit, phase, still_runs};
@@ -57,7 +58,7 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
         Decision::Approved => "approved",
         Decision::Rejected => "rejected",
     };
-    anstream::println!("wave {wave:?} of {name} {done} by {approver}");
+    say(format_args!("wave {wave:?} of {name} {done} by {approver}"));
     Ok(())
 }
 

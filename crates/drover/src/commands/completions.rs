@@ -1,5 +1,7 @@
 //! `drover completions`.
 
+use std::io::Write as _;
+
 use clap::CommandFactory as _;
 use clap_complete::Shell;
 
@@ -7,6 +9,9 @@ use super::{Drover, Failure};
 
 #[expect(clippy::unnecessary_wraps, reason = "every command answers alike")]
 pub(super) fn print(shell: Shell) -> Result<(), Failure> {
-    clap_complete::generate(shell, &mut Drover::command(), "drover", &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Drover::command(), "drover", &mut script);
+    // Whoever closed stdout does not want it.
+    let _ = std::io::stdout().write_all(&script);
     Ok(())
 }

@@ -60,7 +60,7 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
         snapshot.ask_dependencies(&cluster, &strategy, &timing, Freshness::Exact).await;
         let planned = snapshot.plan_run(run, &timing)?;
         let target = format!("{name} -n {}", run.namespace().unwrap_or_default());
-        let scene = Scene { run, snapshot: &snapshot, plan: &planned.plan, target: &target, width: screen.width() };
+        let scene = Scene { snapshot: &snapshot, plan: &planned.plan, target: &target, width: screen.width() };
         let lines = scene.node(&options.what).or_else(|| scene.pool(&options.what));
         let Some(lines) = lines else { continue };
         found = true;

@@ -16,6 +16,11 @@ pub(crate) enum Output {
     Yaml,
 }
 
+/// Prints a line. Whoever closed stdout does not want it.
+pub(super) fn say(text: std::fmt::Arguments<'_>) {
+    let _ = writeln!(anstream::stdout(), "{text}");
+}
+
 /// Prints it whole.
 pub(crate) fn print(what: &impl Serialize, output: Output) -> Result<(), Failure> {
     let text = match output {

@@ -6,6 +6,7 @@ use kube::ResourceExt as _;
 use serde_json::json;
 
 use super::Failure;
+use super::output::say;
 use crate::reach::Reach;
 use crate::steer::{change, phase, still_runs};
 use crate::target::{Target, find};
@@ -26,7 +27,7 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
     still_runs(&run)?;
     let name = run.name_any();
     if run.spec.desired_state == DesiredState::Paused {
-        anstream::println!("{name} is paused already");
+        say(format_args!("{name} is paused already"));
         return Ok(());
     }
     change(&cluster, &run, &json!({ "desiredState": DesiredState::Paused })).await?;
@@ -35,7 +36,7 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
     } else {
         "what is under way is watched to its end"
     };
-    anstream::println!("{name} paused: nothing is started any more, {what}");
-    anstream::println!("→ drover resume {} -n {} goes on", options.target, cluster.namespace);
+    say(format_args!("{name} paused: nothing is started any more, {what}"));
+    say(format_args!("→ drover resume {} -n {} goes on", options.target, cluster.namespace));
     Ok(())
 }

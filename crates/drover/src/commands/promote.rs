@@ -6,6 +6,7 @@ use kube::ResourceExt as _;
 use serde_json::json;
 
 use super::Failure;
+use super::output::say;
 use crate::reach::Reach;
 use crate::steer::{Misfit, change, phase, still_runs};
 use crate::target::{Target, find};
@@ -37,11 +38,11 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
         return Err(Misfit::Wave { run: name, wave, known }.into());
     }
     if run.spec.promoted_through.as_ref() == Some(&wave) {
-        anstream::println!("{name} is promoted through wave {wave:?} already");
+        say(format_args!("{name} is promoted through wave {wave:?} already"));
         return Ok(());
     }
     change(&cluster, &run, &json!({ "promotedThrough": wave })).await?;
     let now = if phase(&run) == Phase::Soaking { "goes on now" } else { "will not soak there" };
-    anstream::println!("{name} promoted through wave {wave:?}: it {now}");
+    say(format_args!("{name} promoted through wave {wave:?}: it {now}"));
     Ok(())
 }

@@ -6,6 +6,7 @@ use kube::ResourceExt as _;
 use serde_json::json;
 
 use super::Failure;
+use super::output::say;
 use crate::reach::Reach;
 use crate::steer::{Misfit, change, still_runs};
 use crate::target::{Target, find};
@@ -39,16 +40,16 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
             // The token names the halt that was seen: another one that came meanwhile stands.
             let spec = json!({ "desiredState": DesiredState::Running, "resumeToken": halt.token });
             change(&cluster, &run, &spec).await?;
-            anstream::println!("{name} resumed after its halt ({}): {}", halt.reason, halt.evidence);
+            say(format_args!("{name} resumed after its halt ({}): {}", halt.reason, halt.evidence));
             Ok(())
         }
         (None, DesiredState::Running) => {
-            anstream::println!("{name} is neither paused nor halted");
+            say(format_args!("{name} is neither paused nor halted"));
             Ok(())
         }
         (None, DesiredState::Paused | DesiredState::Aborted) => {
             change(&cluster, &run, &json!({ "desiredState": DesiredState::Running })).await?;
-            anstream::println!("{name} resumed");
+            say(format_args!("{name} resumed"));
             Ok(())
         }
     }

@@ -8,6 +8,7 @@ use kube::{Api, ResourceExt as _};
 use serde_json::json;
 
 use super::Failure;
+use super::output::say;
 use crate::call::{Call, CallError};
 use crate::reach::{Cluster, Reach};
 use crate::snapshot::last_completed;
@@ -68,14 +69,14 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
     let daemon_sets: Api<DaemonSet> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
     let patched = daemon_sets.patch(&of.name, &params, &Patch::Strategic(&patch)).await;
     patched.map_err(|error| Call::of("patch", "apps", "daemonsets", Some(&cluster.namespace)).failed(error))?;
-    anstream::println!("{} goes back to the template of revision {} ({})", of.name, to.revision, to.name_any());
+    say(format_args!("{} goes back to the template of revision {} ({})", of.name, to.revision, to.name_any()));
     let halted = runs.iter().any(|run| run.spec.revision.name == to.name_any() && halts(run));
     if halted {
-        anstream::println!(
+        say(format_args!(
             "! a run of this revision halted: it is halted from the start, until drover resume --after-halt"
-        );
+        ));
     }
-    anstream::println!("→ drover status {} -n {} -w follows it", of.name, cluster.namespace);
+    say(format_args!("→ drover status {} -n {} -w follows it", of.name, cluster.namespace));
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! The timeline of a run as a picture in a terminal.
 
+use std::fmt::Write as _;
+
 use super::summary::{Moment, Summary};
 use crate::text::{Line, Tone, fit};
 
@@ -35,11 +37,17 @@ pub(super) fn span(seconds: u64) -> String {
 /// The picture, in at most `width` columns.
 pub(super) fn lines(summary: &Summary, width: usize) -> Vec<Line> {
     let columns = width.min(WIDEST).saturating_sub(MARGIN + 1).max(20);
-    let moments = columns_of(&summary.timeline.moments, columns);
+    let mut moments = columns_of(&summary.timeline.moments, columns);
     let Some(last) = summary.timeline.moments.last() else { return Vec::new() };
-    let title = format!("the run of median duration (seed {}): units over time", summary.timeline.seed);
+    let top = top(summary.nodes, &moments);
+    let mut title = format!("the run of median duration (seed {}): units over time", summary.timeline.seed);
+    if top < summary.nodes {
+        let _ = write!(title, ", {top} of {} shown", summary.nodes);
+        // Those that are offline are not among the first.
+        moments.iter_mut().for_each(|moment| moment.offline = 0);
+    }
     let mut lines = vec![Line::new(), Line::of(Tone::Faint, title)];
-    lines.extend((0..ROWS).rev().map(|row| picture_row(row, summary.nodes, &moments)));
+    lines.extend((0..ROWS).rev().map(|row| picture_row(row, top, &moments)));
     lines.extend(axis(last.seconds, columns));
     lines.push(waves(&summary.timeline.waves, &moments));
     lines.push(spark("down", &moments, Tone::Busy, |moment| moment.down));
@@ -50,6 +58,12 @@ pub(super) fn lines(summary: &Summary, width: usize) -> Vec<Line> {
     lines
 }
 
+/// As many units as the picture is high: all, or fewer where so few are updated that one would see nothing.
+fn top(nodes: u32, moments: &[Moment]) -> u32 {
+    let most = moments.iter().map(|moment| moment.updated).max().unwrap_or_default();
+    if most * ROWS < nodes { most.max(ROWS) } else { nodes }
+}
+
 /// One moment for each column: the last one before the column ends.
 fn columns_of(moments: &[Moment], columns: usize) -> Vec<Moment> {
     let Some(end) = moments.last().map(|moment| moment.seconds.max(1)) else { return Vec::new() };
@@ -58,9 +72,9 @@ fn columns_of(moments: &[Moment], columns: usize) -> Vec<Moment> {
     (0..columns).map(|column| moments[at(column)]).collect()
 }
 
-fn picture_row(row: u32, nodes: u32, moments: &[Moment]) -> Line {
+fn picture_row(row: u32, top: u32, moments: &[Moment]) -> Line {
     let label = if row == ROWS - 1 {
-        nodes.to_string()
+        top.to_string()
     } else if row == 0 {
         "0".to_owned()
     } else {
@@ -68,7 +82,7 @@ fn picture_row(row: u32, nodes: u32, moments: &[Moment]) -> Line {
     };
     let mut line = Line::of(Tone::Faint, format!("{label:>6} │"));
     for moment in moments {
-        let (tone, glyph) = cell(row, nodes, moment);
+        let (tone, glyph) = cell(row, top, moment);
         match line.0.last_mut() {
             Some((last, text)) if *last == tone => text.push(glyph),
             _ => line = line.and(tone, glyph),
@@ -78,8 +92,8 @@ fn picture_row(row: u32, nodes: u32, moments: &[Moment]) -> Line {
 }
 
 /// From below: settled, then updated and not yet settled, then old; offline units on top, where they fill half a cell.
-fn cell(row: u32, nodes: u32, moment: &Moment) -> (Tone, char) {
-    let eighths = |units: u32| units.min(nodes) * ROWS * 8 / nodes.max(1);
+fn cell(row: u32, top: u32, moment: &Moment) -> (Tone, char) {
+    let eighths = |units: u32| units.min(top) * ROWS * 8 / top.max(1);
     let (settled, updated) = (eighths(moment.settled), eighths(moment.updated));
     let bottom = row * 8;
     let offline_from = ROWS * 8 - eighths(moment.offline);

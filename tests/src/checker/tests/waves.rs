@@ -171,6 +171,23 @@ fn waves_take_pools_by_name_label_and_limit() {
 }
 
 #[test]
+fn a_pool_that_turns_up_after_its_wave_has_opened_is_in_a_later_one() {
+    let next = |joined: &str| {
+        let lab = json!({"name": "lab", "poolSelector": {"matchLabels": {"tier": "lab"}}});
+        let mut story = Story::in_waves(&[2, 3], &json!({"waves": [lab]}));
+        story.label(-40_000, "p1", &json!({"tier": "lab"}));
+        story.label(-40_000, "late", &json!({"tier": "lab"}));
+        story.restart(500, "agent", "n1");
+        story.restart(510, "agent", "n2");
+        story.join(600, "n5", joined);
+        story.restart(1_700, "agent", "n3");
+        broken(&story.verdict())
+    };
+    assert_eq!(next("late"), [], "nobody waits for it");
+    assert_eq!(next("p1"), [Rule::WaveOrder], "who joins a pool of the open wave is waited for");
+}
+
+#[test]
 fn a_named_strategys_budget_beats_the_annotations() {
     let two = |name: Option<&str>| {
         let mut story = Story::in_waves(&[6], &json!({}));
