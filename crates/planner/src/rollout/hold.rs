@@ -131,6 +131,11 @@ pub enum Hold {
         /// As many as a verdict needs.
         needed: u32,
     },
+    /// Nodes with the revision were lost; whether their whole site was, or the release did it, is about to show.
+    NodesLost {
+        /// By then.
+        until: Timestamp,
+    },
     /// The run is halted.
     Halted,
     /// The user paused the run.
@@ -179,6 +184,7 @@ impl Hold {
             | Self::Terminating
             | Self::NoPod
             | Self::Stale { .. }
+            | Self::NodesLost { .. }
             | Self::NotObserved => Ending::Itself,
             Self::Window { opens: Some(_) } | Self::Dependency { .. } => Ending::InTime,
             Self::NoBudget { .. }
@@ -226,6 +232,7 @@ impl Hold {
             Self::NotObserved => "NotObserved",
             Self::UnknownRevision { .. } => "UnknownRevision",
             Self::Inconclusive { .. } => "Inconclusive",
+            Self::NodesLost { .. } => "NodesLost",
             Self::Halted => "Halted",
             Self::Paused => "Paused",
             Self::Aborted => "Aborted",
@@ -298,6 +305,13 @@ impl fmt::Display for Hold {
             Self::UnknownRevision { revision } => write!(f, "its pod has revision {revision:?}, which is not known"),
             Self::Inconclusive { reachable, needed } => {
                 write!(f, "only {reachable} units are reachable, a verdict needs {needed}")
+            }
+            Self::NodesLost { until } => {
+                write!(
+                    f,
+                    "nodes that got the revision were lost; whether with their site is known by {}",
+                    second(*until)
+                )
             }
             Self::Halted => f.write_str("the run is halted"),
             Self::Paused => f.write_str("the run is paused by spec.desiredState"),

@@ -72,6 +72,7 @@ pub fn units_at_target_are_untouched(input: &Input<'_>, plan: &Plan) -> Result<(
 pub fn nothing_starts_while_stopped(input: &Input<'_>, plan: &Plan) -> Result<(), Broken> {
     let stale = input.view.heard + input.timing.watch_stale <= input.now;
     let stopped = plan.run.halt().is_some()
+        || plan.run.doubt.is_some()
         || input.control.desired != DesiredState::Running
         || stale
         || !input.target.observed

@@ -145,6 +145,7 @@ impl Record {
         Run {
             tracks: self.flights.iter().map(|flight| (flight.node_uid, flight.to_track())).collect(),
             evidence: self.evidence.clone(),
+            doubt: None,
             halt: self.halt.clone(),
             halts: self.halts,
             mark: self.mark,
@@ -188,6 +189,7 @@ impl Flight {
                 controlled: !self.uncontrolled,
                 inherited: self.inherited,
                 adopted: false,
+                arrived: false,
                 first_ready: self.first_ready,
                 absent: None,
                 left: self.left,

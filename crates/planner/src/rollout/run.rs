@@ -14,6 +14,8 @@ pub struct Run {
     pub(super) tracks: ByUid<Track>,
     /// Of the node-loss tests.
     pub(super) evidence: Evidence,
+    /// Losses may yet turn out to be an outage of a site, or halt the run: nothing starts before it is known.
+    pub(super) doubt: Option<Timestamp>,
     /// Set while halted.
     pub(super) halt: Option<Halt>,
     /// How often this run halted.
@@ -66,6 +68,8 @@ pub struct Activation {
     /// Nobody's restart: it had the revision before the run began, or the DaemonSet never had another. It is watched until
     /// it settles, and holds no slot.
     pub adopted: bool,
+    /// A pod of the revision was seen on its node.
+    pub arrived: bool,
     /// When it first was Ready at the revision.
     pub first_ready: Option<Timestamp>,
     /// Since when its node has neither an old nor a new pod while being Ready.
@@ -135,6 +139,7 @@ impl Run {
             controlled: true,
             inherited: false,
             adopted: false,
+            arrived: false,
             first_ready: None,
             absent: None,
             left: None,
@@ -202,9 +207,14 @@ impl Track {
     }
 
     /// Whether the loss of this unit's node at `at` may be the release's doing: from activation until `exposure` after it
-    /// was first Ready.
+    /// was first Ready. A unit that was down before is exposed only once its new pod was seen: when a node is lost, the news
+    /// that its pod is not Ready may come before the news of the node, and units that are down go first, so nodes that are
+    /// lost anyway would be restarted in their last moment and taken for victims.
     pub(super) fn is_exposed(&self, at: Timestamp, exposure: jiff::SignedDuration) -> bool {
-        let Activation { inherited, adopted, .. } = self.activation;
-        !inherited && !adopted && self.activation.first_ready.is_none_or(|ready| at < ready + exposure)
+        let Activation { inherited, adopted, was_down, arrived, .. } = self.activation;
+        !inherited
+            && !adopted
+            && (arrived || !was_down)
+            && self.activation.first_ready.is_none_or(|ready| at < ready + exposure)
     }
 }

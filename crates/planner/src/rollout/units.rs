@@ -192,6 +192,7 @@ impl Eyes<'_, '_> {
             controlled: self.fresh || target.first,
             inherited: false,
             adopted,
+            arrived: true,
             first_ready: had_settled.then_some(pod.created),
             absent: None,
             left: None,
@@ -230,6 +231,7 @@ impl Eyes<'_, '_> {
         activation.left = unit.node.link.ready_since().is_none().then(|| activation.left.unwrap_or(now));
         let absent = unit.pods.is_empty() && activation.left.is_none();
         activation.absent = absent.then(|| activation.absent.unwrap_or(now));
+        activation.arrived |= pod.is_some_and(|pod| pod.revision == self.input.target.revision);
         if let Some(ready) = pod.and_then(|pod| pod.ready) {
             activation.first_ready.get_or_insert(ready.since);
         }

@@ -26,10 +26,9 @@ fn full() -> Record {
         pool: "p".to_owned(),
         opened: at,
         ready: 3,
+        others: 2,
         lost: 1,
-        exposed: vec![[1.0, 2.0]],
-        unexposed: Some([1.0, 2.0]),
-        pool_exposed: true,
+        others_lost: 1,
         pool_weights: [1.0, 2.0],
     };
     let wave = Wave {
@@ -41,7 +40,7 @@ fn full() -> Record {
         inconclusive: true,
     };
     let mut evidence = Evidence::default();
-    evidence.away.push(Away { node: "n".to_owned(), node_uid: uid, at });
+    evidence.away.push(Away { node: "n".to_owned(), node_uid: uid, pool: "p".to_owned(), at, with_pool: true });
     evidence.windows.push(window);
     Record {
         recorded_at: Some(at),
@@ -162,4 +161,17 @@ fn every_outcome_and_reason_is_known_to_the_schema() {
 
 fn variants(schema: &Value) -> BTreeSet<String> {
     schema["enum"].as_array().unwrap().iter().map(Value::to_string).collect()
+}
+
+#[test]
+fn a_record_of_the_version_that_merged_outages_is_still_read() {
+    let at = "2026-11-21T12:00:00Z";
+    let old = json!({"recordedAt": at, "failed": 2, "evidence": {
+        "nodes": [2.0, 3.0, 4.0], "pools": [1.0, 1.0, 1.0], "lost": 1,
+        "away": [{"node": "n", "nodeUid": "00000000-0000-0000-0000-000000000001", "at": at}],
+        "windows": [{"pool": "p", "opened": at, "ready": 3, "lost": 1, "exposed": [[1.0, 2.0]], "unexposed": [1.0, 2.0],
+                     "poolExposed": true, "poolWeights": [1.0, 2.0]}]}});
+    let read: Record = serde_json::from_value(old).unwrap();
+    assert_eq!((read.failed, read.evidence.nodes, read.evidence.lost), (2, [2.0, 3.0, 4.0], 1));
+    assert_eq!((&*read.evidence.away[0].pool, read.evidence.windows[0].others), ("", 0), "what it does not tell");
 }
