@@ -47,6 +47,7 @@ pub fn remedy(hold: &Hold, target: &str) -> Option<String> {
         | Hold::Window { opens: Some(_) }
         | Hold::ConcurrentPools { .. }
         | Hold::Returning { .. }
+        | Hold::NodesLost { .. }
         | Hold::NodeBusy
         | Hold::Stale { .. }
         | Hold::NotObserved => return None,

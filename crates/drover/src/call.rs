@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use api::names;
+
 /// What was asked of the API server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
@@ -26,12 +28,22 @@ pub struct CallError {
 impl Call {
     /// A call about one of Drover's own kinds.
     pub fn drover(verb: &'static str, resource: &'static str, namespace: Option<&str>) -> Self {
-        Self { verb, resource, group: api::names::GROUP, namespace: namespace.map(str::to_owned) }
+        Self { verb, resource, group: names::GROUP, namespace: namespace.map(str::to_owned) }
     }
 
     /// A call about a kind of another group.
     pub fn of(verb: &'static str, group: &'static str, resource: &'static str, namespace: Option<&str>) -> Self {
         Self { verb, resource, group, namespace: namespace.map(str::to_owned) }
+    }
+
+    /// The ClusterRole of `deploy/daemon-updater/user-roles.yaml` that allows it.
+    fn ready_made(&self) -> &'static str {
+        match (self.group, self.verb, self.resource) {
+            (names::GROUP, "get" | "list" | "watch", _) => " (it is in ClusterRole drover-view)",
+            (names::GROUP, "patch", "fleetrollouts") => " (it is in ClusterRole drover-edit)",
+            (names::GROUP, "patch", "approvalrequests") => " (it is in ClusterRole drover-approver)",
+            _ => "",
+        }
     }
 
     /// Its failure.
@@ -77,8 +89,9 @@ impl fmt::Display for CallError {
                 let role = if call.namespace.is_some() { "Role" } else { "ClusterRole" };
                 write!(
                     f,
-                    "you may not {call}: {}\n→ ask for a {role} with verb {verb} on {resource} of API group {group:?}",
-                    status.message
+                    "you may not {call}: {}\n→ ask for a {role} with verb {verb} on {resource} of API group {group:?}{}",
+                    status.message,
+                    call.ready_made()
                 )
             }
             kube::Error::Api(status) if status.code == 401 => {

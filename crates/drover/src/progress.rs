@@ -7,7 +7,7 @@
 use api::fleet_rollout::{Attention, FleetRollout, FleetRolloutStatus, HaltStatus, Phase, UnitCounts, WaveState};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
-use planner::rollout::{Counts, PoolReport, Report};
+use planner::rollout::{Counts, Hold, PoolReport, Report};
 use serde::Serialize;
 
 use crate::eta::Eta;
@@ -70,6 +70,9 @@ pub struct Units {
     pub down: Option<u32>,
     /// Their node is not Ready.
     pub offline: u32,
+    /// Of those, the ones still to be moved: neither at the revision nor under way. Unknown without nodes and pods.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offline_to_do: Option<u32>,
     /// They failed at the revision.
     pub failed: u32,
 }
@@ -126,6 +129,7 @@ impl Progress {
         let report = fleet.as_ref().ok().copied();
         let mut units = Units::from(status.units);
         units.down = report.map(|report| report.counts.down);
+        units.offline_to_do = report.map(|report| report.pools.iter().map(offline_to_do).sum());
         let mut waves = waves_of(&status);
         if let Some(report) = report {
             add_pools(&mut waves, report);
@@ -189,22 +193,29 @@ fn add_pools(waves: &mut Vec<Wave>, report: &Report) {
             });
             waves.len() - 1
         });
-        waves[at].units = Some(seen.counts.into());
         waves[at].pools = report.pools.iter().filter(|pool| pool.wave == seen.name).map(Pool::from).collect();
+        let offline_to_do = waves[at].pools.iter().filter_map(|pool| pool.units.offline_to_do).sum();
+        waves[at].units = Some(Units { offline_to_do: Some(offline_to_do), ..seen.counts.into() });
     }
+}
+
+/// Units of a pool that would be moved if their node were there.
+fn offline_to_do(pool: &PoolReport) -> u32 {
+    let offline = Hold::Offline.kind();
+    pool.holds.iter().filter(|(kind, _, _)| *kind == offline).map(|(_, units, _)| units).sum()
 }
 
 impl From<Counts> for Units {
     fn from(counts: Counts) -> Self {
         let Counts { desired, updated, settled, offline, failed, down, .. } = counts;
-        Self { desired, updated, settled, down: Some(down), offline, failed }
+        Self { desired, updated, settled, down: Some(down), offline, offline_to_do: None, failed }
     }
 }
 
 impl From<UnitCounts> for Units {
     fn from(counts: UnitCounts) -> Self {
         let UnitCounts { desired, updated, settled, offline, failed, .. } = counts;
-        Self { desired, updated, settled, down: None, offline, failed }
+        Self { desired, updated, settled, down: None, offline, offline_to_do: None, failed }
     }
 }
 
@@ -217,7 +228,7 @@ impl From<&PoolReport> for Pool {
         };
         Self {
             name: report.pool.to_string(),
-            units: report.counts.into(),
+            units: Units { offline_to_do: Some(offline_to_do(report)), ..report.counts.into() },
             holds: report.holds.iter().map(held).collect(),
             needs_attention: report.needs_attention,
         }

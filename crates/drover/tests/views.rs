@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
 fn units(desired: u32, updated: u32, settled: u32, down: u32) -> Units {
-    Units { desired, updated, settled, down: Some(down), offline: 0, failed: 0 }
+    Units { desired, updated, settled, down: Some(down), ..Units::default() }
 }
 
 fn held(kind: &str, units: u32, sentence: &str) -> Held {

@@ -112,7 +112,7 @@ pub(super) fn legend() -> Line {
 
 /// Each unit in one part. A unit that is settled counts as such even while its node is away.
 fn parts(units: &Units) -> [(Part, u32); 5] {
-    let Units { desired, updated, settled, down, offline, failed } = *units;
+    let Units { desired, updated, settled, down, offline, offline_to_do, failed } = *units;
     let mut left = desired;
     let mut take = |count: u32| {
         let taken = count.min(left);
@@ -122,7 +122,8 @@ fn parts(units: &Units) -> [(Part, u32); 5] {
     let settled = take(settled);
     let failed = take(failed);
     let moving = take(down.unwrap_or(0).max(updated.saturating_sub(settled + failed)));
-    let offline = take(offline.min(desired.saturating_sub(updated)));
+    // One that is under way is drawn as such, wherever its node is.
+    let offline = take(offline_to_do.unwrap_or_else(|| offline.min(desired.saturating_sub(updated))));
     [
         (Part::Settled, settled),
         (Part::Moving, moving),
@@ -151,10 +152,11 @@ mod tests {
 
     #[test]
     fn a_bar_is_full_and_shares_are_right_to_within_a_cell() {
-        let units = Units { desired: 10, updated: 6, settled: 3, down: Some(2), offline: 1, failed: 1 };
+        let units =
+            Units { desired: 10, updated: 6, settled: 3, down: Some(2), offline: 1, failed: 1, ..Units::default() };
         let layout = |bar| Layout { name: 0, bar };
         assert_eq!(layout(30).bar_of(&units).plain(), "█████████▓▓▓▓▓▓xxx░░░░░░░░░···");
-        let few = Units { desired: 1000, updated: 3, settled: 1, down: Some(2), offline: 1, failed: 0 };
+        let few = Units { desired: 1000, updated: 3, settled: 1, down: Some(2), offline: 1, ..Units::default() };
         assert_eq!(layout(10).bar_of(&few).plain(), "█▓░░░░░░░·");
         for bar in 10..44 {
             assert_eq!(layout(bar).bar_of(&units).width(), bar);
@@ -164,7 +166,13 @@ mod tests {
 
     #[test]
     fn a_settled_unit_whose_node_is_away_is_settled() {
-        let units = Units { desired: 4, updated: 4, settled: 4, down: Some(0), offline: 4, failed: 0 };
+        let units = Units { desired: 4, updated: 4, settled: 4, down: Some(0), offline: 4, ..Units::default() };
         assert_eq!(Layout { name: 0, bar: 8 }.bar_of(&units).plain(), "████████");
+    }
+
+    #[test]
+    fn a_unit_that_was_lost_on_its_way_is_drawn_once() {
+        let lost = Units { desired: 10, down: Some(3), offline: 3, offline_to_do: Some(0), ..Units::default() };
+        assert_eq!(Layout { name: 0, bar: 10 }.bar_of(&lost).plain(), "▓▓▓░░░░░░░");
     }
 }
