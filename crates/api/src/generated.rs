@@ -36,6 +36,7 @@ pub fn files() -> Result<Vec<(&'static str, String)>, GenerateError> {
         file("deploy/crds/fleetrollouts.drover.dev.yaml", crd::fleet_rollouts)?,
         file("deploy/crds/nodepools.apps.openyurt.io.yaml", crd::node_pools)?,
         file("deploy/crds/rolloutstrategies.drover.dev.yaml", crd::rollout_strategies)?,
+        file("deploy/crds/yurtappsets.apps.openyurt.io.yaml", crd::yurt_app_sets)?,
         file("deploy/daemon-updater/policies.yaml", policies::rollouts)?,
         file("deploy/daemon-updater/rbac.yaml", || rights(&DAEMON_UPDATER))?,
         file("deploy/leader-endpoints-controller/policies.yaml", policies::pools)?,

@@ -5,6 +5,7 @@
 //! - [`rollout_strategy`] – the `RolloutStrategy` kind: how the runs of targets that name it go.
 //! - [`approval_request`] – the `ApprovalRequest` kind: a wave that waits for somebody's decision.
 //! - [`node_pool`] – OpenYurt's `NodePool` kind: a group of nodes and its leaders.
+//! - [`yurt_app_set`] – OpenYurt's `YurtAppSet` kind: one application in many pools.
 //! - [`amount`] – "5" or "10%" in specs and annotations.
 //! - [`annotations`] – OpenYurt's annotations on DaemonSets, parsed once and refused with a reason.
 //! - [`names`] – every key, reason, condition type and object name.
@@ -24,6 +25,7 @@ pub mod names;
 pub mod node_pool;
 pub mod rbac;
 pub mod rollout_strategy;
+pub mod yurt_app_set;
 
 use serde::{Deserialize, Deserializer};
 

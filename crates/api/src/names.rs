@@ -1,5 +1,6 @@
 //! Every key, reason, condition type and object name that Drover shares with a cluster.
 
+pub mod app_set;
 pub mod pool;
 
 use crate::approval_request::ApprovalPoint;

@@ -8,6 +8,7 @@ use crate::approval_request::ApprovalRequest;
 use crate::fleet_rollout::FleetRollout;
 use crate::node_pool::{NodePoolDefinition, NodePoolSpec};
 use crate::rollout_strategy::RolloutStrategy;
+use crate::yurt_app_set::YurtAppSetDefinition;
 
 /// ApprovalRequest's, as the only document of its file.
 pub(super) fn approval_requests() -> serde_json::Result<Vec<Value>> {
@@ -42,6 +43,35 @@ pub(super) fn node_pools() -> serde_json::Result<Vec<Value>> {
                         on the pool's nodes",
         });
         schema.insert("x-kubernetes-validations".to_owned(), json!([rule]));
+    }
+    Ok(documents)
+}
+
+/// Where a YurtAppSet's properties have a patch. What its operation says of its value is put there by hand: CEL does not see
+/// values of any type, and kube's rewriter of schemas takes alternatives for contradictions.
+pub(super) const PATCH: &str =
+    "/spec/properties/workload/properties/workloadTweaks/items/properties/tweaks/properties/patches/items";
+
+/// YurtAppSet's, as the only document of its file.
+pub(super) fn yurt_app_sets() -> serde_json::Result<Vec<Value>> {
+    let mut documents = documents(YurtAppSetDefinition::crd())?;
+    for schema in documents.iter_mut().flat_map(schemas) {
+        let rule = json!({
+            "rule": "size(self.metadata.name) <= 63",
+            "message": "metadata.name must have at most 63 characters: it is the value of the label \
+                        apps.openyurt.io/ref-yurtappset on the workloads",
+        });
+        schema.insert("x-kubernetes-validations".to_owned(), json!([rule]));
+        let patch = schema.get_mut("properties").and_then(|all| all.pointer_mut(PATCH)).and_then(Value::as_object_mut);
+        if let Some(patch) = patch {
+            patch.insert(
+                "oneOf".to_owned(),
+                json!([
+                    {"properties": {"operation": {"enum": ["remove"]}}, "not": {"required": ["value"]}},
+                    {"properties": {"operation": {"enum": ["add", "replace"]}}, "required": ["value"]},
+                ]),
+            );
+        }
     }
     Ok(documents)
 }

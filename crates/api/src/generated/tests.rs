@@ -63,6 +63,34 @@ fn every_field_of_a_node_pool_is_described() {
     assert_eq!(open, Vec::<String>::new());
 }
 
+/// `kubectl explain` has a word on every field of a YurtAppSet, and all but what is its user's own has bounds, so that the API
+/// server can price the rules.
+#[test]
+fn a_yurt_app_set_is_open_only_where_its_user_writes_a_workload() {
+    let definition = crd::yurt_app_sets().unwrap().remove(0);
+    let mut open = Vec::new();
+    for part in ["spec", "status"] {
+        let schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"][part];
+        look(part, schema, &mut open);
+    }
+    let patch =
+        definition.pointer(&format!("/spec/versions/0/schema/openAPIV3Schema/properties{}", crd::PATCH)).unwrap();
+    assert_eq!(patch["oneOf"][0]["not"], serde_json::json!({"required": ["value"]}), "remove takes no value");
+    let users = [
+        "deploymentTemplate.metadata",
+        "deploymentTemplate.spec",
+        "statefulSetTemplate.metadata",
+        "statefulSetTemplate.spec",
+    ];
+    open.retain(|lack| {
+        let path = lack.trim_end_matches(" has no bound");
+        !users.iter().any(|open| path.ends_with(open))
+            && !path.ends_with("patches[].value")
+            && !path.ends_with("matchLabels")
+    });
+    assert_eq!(open, Vec::<String>::new());
+}
+
 fn look(path: &str, schema: &Value, open: &mut Vec<String>) {
     let has = |key: &str| schema.get(key).is_some();
     // meta/v1 Condition is Kubernetes' own.

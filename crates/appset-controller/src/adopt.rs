@@ -1,0 +1,173 @@
+//! Workloads that OpenYurt made, taken over where they are: no pod restarts and nothing is made anew.
+//!
+//! Such a workload keeps its name and selector for ever, and its pod template, with OpenYurt's label of the revision in it, until the
+//! YurtAppSet asks for another one in this pool. The template is kept as it is, not as it should be: where a patch did not do in
+//! OpenYurt what it says (defect 5), what it says is done with the next change, as a change that is rolled out.
+
+use api::names::app_set as names;
+use serde_json::{Map, Value, json};
+
+use crate::canonical::Hash;
+use crate::children::Child;
+use crate::drift;
+use crate::render::{Rendered, annotate, drop_nulls, seal};
+
+/// What is applied to a workload that is there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Body {
+    /// The whole object.
+    pub body: Value,
+    /// Its pods restart by it.
+    pub restarts: bool,
+    /// Its pods were kept as OpenYurt left them, and somebody changed them by hand since.
+    pub by_hand: bool,
+}
+
+/// What becomes of a workload's pod template.
+enum Pods {
+    /// It is what is rendered.
+    Rendered,
+    /// It stays as OpenYurt left it; this is its hash.
+    Kept(Hash),
+    /// It is what is rendered with OpenYurt's label of this revision.
+    Labelled(String),
+}
+
+/// Fields of a StatefulSet that cannot be changed; OpenYurt's have them as they were made.
+const FIXED: [&str; 4] = ["selector", "serviceName", "volumeClaimTemplates", "podManagementPolicy"];
+
+/// What to apply to a workload, so that it is what is rendered as far as it can be. `same_revision`: the workload was made from the
+/// revision that is rendered, by OpenYurt or by Drover.
+pub fn body(rendered: &Rendered, child: &Child, same_revision: bool) -> Body {
+    let mut body = rendered.body.clone();
+    let recorded = child.annotations.get(names::TEMPLATE).map(String::as_str);
+    let template = rendered.template.to_string();
+    if rendered.name() != child.name {
+        body["metadata"]["name"] = child.name.as_str().into();
+        keep_fixed(&mut body, &child.spec);
+    }
+    let live = &child.spec["template"];
+    let wanted = &rendered.body["spec"]["template"];
+    let was_kept = child.annotations.contains_key(names::KEPT_TEMPLATE);
+    let (kept, labelled) = match pods(rendered, child, same_revision) {
+        Pods::Rendered => (false, false),
+        Pods::Kept(hash) => {
+            body["spec"]["template"] = live.clone();
+            annotate(&mut body, names::KEPT_TEMPLATE, &hash.to_string());
+            (true, true)
+        }
+        Pods::Labelled(revision) => {
+            body["spec"]["template"] = with_revision(wanted, &revision);
+            (false, true)
+        }
+    };
+    // What is left out now shows only in what was recorded; where nothing was, nothing but the label can be left out.
+    let others = recorded.is_some_and(|recorded| recorded != template);
+    let unlabelled = revision_on_pods(live).is_some() && !labelled;
+    let let_go = was_kept && !kept;
+    let restarts =
+        others || unlabelled || let_go || !drift::differences("", &body["spec"]["template"], live).is_empty();
+    let by_hand = let_go && !others;
+    drop_nulls(&mut body);
+    seal(&mut body);
+    Body { body, restarts, by_hand }
+}
+
+fn pods(rendered: &Rendered, child: &Child, same_revision: bool) -> Pods {
+    let live = &child.spec["template"];
+    let Some(revision) = revision_on_pods(live) else { return Pods::Rendered };
+    let recorded = child.annotations.get(names::TEMPLATE);
+    let labelled = || with_revision(&rendered.body["spec"]["template"], revision);
+    let unchanged = match recorded {
+        Some(recorded) => *recorded == rendered.template.to_string(),
+        None => same_revision || drift::differences("", &labelled(), live).is_empty(),
+    };
+    let hash = Hash::of(live);
+    let as_left = recorded.is_none() || child.annotations.get(names::KEPT_TEMPLATE) == Some(&hash.to_string());
+    match (unchanged, as_left) {
+        (false, _) => Pods::Rendered,
+        (true, true) => Pods::Kept(hash),
+        // There is nothing left to keep but the label.
+        (true, false) => Pods::Labelled(revision.to_owned()),
+    }
+}
+
+/// The merge patch after which a workload's fields that yurt-manager wrote are Drover's; `None` if there are none.
+pub fn conversion(child: &Child, body: &Value) -> Option<Value> {
+    let managed_fields = converted(&child.managed_fields, body)?;
+    let Child { uid, resource_version, .. } = child;
+    Some(json!({"metadata": {"uid": uid, "resourceVersion": resource_version, "managedFields": managed_fields}}))
+}
+
+/// The `managedFields` of a workload in which what yurt-manager wrote is what Drover applied, so that what is not asked for any more
+/// goes away; `None` if yurt-manager wrote nothing. Replicas that the YurtAppSet leaves out are nobody's afterwards, and stay what
+/// they are.
+fn converted(managed_fields: &Value, body: &Value) -> Option<Value> {
+    let entries = managed_fields.as_array()?;
+    let whole = |entry: &Value| entry["subresource"].as_str().unwrap_or_default().is_empty();
+    let theirs =
+        |entry: &Value| entry["manager"] == names::YURT_MANAGER && entry["operation"] == "Update" && whole(entry);
+    let ours =
+        |entry: &Value| entry["manager"] == names::FIELD_MANAGER && entry["operation"] == "Apply" && whole(entry);
+    let last = entries.iter().rfind(|entry| theirs(entry))?;
+    let mut fields = Map::new();
+    for entry in entries.iter().filter(|entry| theirs(entry) || ours(entry)) {
+        unite(&mut fields, entry["fieldsV1"].as_object());
+    }
+    let replicas = body.pointer("/spec/replicas").is_some();
+    // The name prefix was for the API server when it made the object.
+    for (part, field) in
+        [("f:metadata", "f:generateName")].into_iter().chain((!replicas).then_some(("f:spec", "f:replicas")))
+    {
+        if let Some(part) = fields.get_mut(part).and_then(Value::as_object_mut) {
+            part.remove(field);
+        }
+    }
+    let mut entry = json!({
+        "manager": names::FIELD_MANAGER,
+        "operation": "Apply",
+        "apiVersion": "apps/v1",
+        "fieldsType": "FieldsV1",
+        "fieldsV1": fields,
+    });
+    if let Some(time) = last.get("time") {
+        entry["time"] = time.clone();
+    }
+    let others = entries.iter().filter(|entry| !theirs(entry) && !ours(entry)).cloned();
+    Some(others.chain([entry]).collect())
+}
+
+/// OpenYurt's label of the revision in a pod template.
+fn revision_on_pods(template: &Value) -> Option<&str> {
+    template.pointer("/metadata/labels")?.get(names::REVISION)?.as_str()
+}
+
+fn with_revision(template: &Value, revision: &str) -> Value {
+    let mut labelled = template.clone();
+    if let Some(labels) = labelled.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
+        labels.insert(names::REVISION.to_owned(), revision.into());
+    }
+    labelled
+}
+
+fn keep_fixed(body: &mut Value, live: &Value) {
+    let Some(spec) = body.get_mut("spec").and_then(Value::as_object_mut) else { return };
+    for field in FIXED {
+        if let Some(value) = live.get(field) {
+            spec.insert(field.to_owned(), value.clone());
+        }
+    }
+}
+
+/// Adds a set of fields, as `managedFields` writes them, to another.
+fn unite(fields: &mut Map<String, Value>, more: Option<&Map<String, Value>>) {
+    for (key, value) in more.into_iter().flatten() {
+        let there = fields.entry(key.clone()).or_insert_with(|| json!({}));
+        if let Some(there) = there.as_object_mut() {
+            unite(there, value.as_object());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! What others changed: whether everything that is wanted is in an object as the API server has it.
+//!
+//! The API server writes more than it was given (defaults) and some of it otherwise (`0.5` of a CPU as `500m`; what is empty not at
+//! all), and others may have fields of their own. None of that is a difference. A difference that applying does not remove must not
+//! be applied for ever: the planner is told which ones an apply left.
+
+mod quantity;
+
+use serde_json::{Map, Value};
+
+use crate::canonical;
+use quantity::Quantity;
+
+/// By which fields the items of Kubernetes' lists are told apart, by the name of the list. Items of others are told apart by their
+/// place.
+const KEYS: [(&str, &[&str]); 13] = [
+    ("containers", &["name"]),
+    ("initContainers", &["name"]),
+    ("ephemeralContainers", &["name"]),
+    ("volumes", &["name"]),
+    ("env", &["name"]),
+    ("imagePullSecrets", &["name"]),
+    ("resourceClaims", &["name"]),
+    ("ports", &["containerPort", "protocol"]),
+    ("volumeMounts", &["mountPath"]),
+    ("volumeDevices", &["devicePath"]),
+    ("hostAliases", &["ip"]),
+    ("topologySpreadConstraints", &["topologyKey", "whenUnsatisfiable"]),
+    ("ownerReferences", &["uid"]),
+];
+
+/// The places at which something that is wanted is not there, as paths, in the order of what is wanted. `path` is where both stand.
+pub fn differences(path: &str, wanted: &Value, live: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut path = path.split('.').filter(|part| !part.is_empty()).fold(Vec::new(), |mut path: Vec<String>, part| {
+        path.push(format!("{}{part}", if path.is_empty() { "" } else { "." }));
+        path
+    });
+    look(wanted, Some(live), &mut path, &mut found);
+    found
+}
+
+fn look(wanted: &Value, live: Option<&Value>, path: &mut Vec<String>, found: &mut Vec<String>) {
+    match (wanted, live) {
+        (wanted, None | Some(Value::Null)) if is_empty(wanted) => {}
+        (Value::Object(wanted), Some(Value::Object(live))) => {
+            for (key, value) in wanted {
+                path.push(format!("{}{key}", if path.is_empty() { "" } else { "." }));
+                look(value, live.get(key), path, found);
+                path.pop();
+            }
+        }
+        (Value::Array(wanted), Some(Value::Array(live))) => look_at_list(wanted, live, path, found),
+        (wanted, Some(live)) if same(wanted, live) => {}
+        (_, None | Some(_)) => found.push(path.concat()),
+    }
+}
+
+fn look_at_list(wanted: &[Value], live: &[Value], path: &mut Vec<String>, found: &mut Vec<String>) {
+    let list = path.last().map_or("", |part| part.trim_start_matches('.'));
+    let keys = KEYS.iter().find(|(name, _)| *name == list).map(|(_, keys)| *keys);
+    let keyed = keys.filter(|_| wanted.iter().chain(live).all(Value::is_object));
+    if keyed.is_none() && wanted.len() != live.len() {
+        found.push(path.concat());
+        return;
+    }
+    for (index, item) in wanted.iter().enumerate() {
+        let counterpart = match keyed {
+            Some(keys) => live.iter().find(|live| keys.iter().all(|key| key_of(item, key) == key_of(live, key))),
+            None => live.get(index),
+        };
+        path.push(format!("[{index}]"));
+        match counterpart {
+            Some(counterpart) => look(item, Some(counterpart), path, found),
+            // Not even an empty item is there by being left out.
+            None => found.push(path.concat()),
+        }
+        path.pop();
+    }
+}
+
+/// The part of an item's key; a port without protocol is one of TCP.
+fn key_of<'a>(item: &'a Value, key: &str) -> Option<&'a Value> {
+    let of = |fields: &'a Map<String, Value>| fields.get(key).filter(|value| key != "protocol" || **value != "TCP");
+    item.as_object().and_then(of)
+}
+
+/// Whether Go's types leave such a value out.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(bool) => !bool,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.values().all(is_empty),
+    }
+}
+
+fn same(wanted: &Value, live: &Value) -> bool {
+    canonical::same(wanted, live)
+        || Quantity::read(wanted).is_some_and(|quantity| Quantity::read(live) == Some(quantity))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pod(container: &Value) -> Value {
+        json!({"spec": {"template": {"spec": {"containers": [container]}}}})
+    }
+
+    #[test]
+    fn what_the_api_server_writes_of_its_own_is_no_difference() {
+        let wanted = pod(&json!({
+            "name": "c", "image": "c:1", "args": ["a"], "resources": {"limits": {"cpu": "0.5", "memory": "1024Mi"}},
+            "env": [{"name": "A", "value": ""}], "ports": [{"containerPort": 80}], "tty": false, "securityContext": {},
+        }));
+        let live = pod(&json!({
+            "name": "c", "image": "c:1", "args": ["a"], "imagePullPolicy": "IfNotPresent",
+            "resources": {"limits": {"cpu": "500m", "memory": "1Gi"}},
+            "env": [{"name": "A"}], "ports": [{"containerPort": 80, "protocol": "TCP"}],
+        }));
+        assert_eq!(differences("", &wanted, &live), Vec::<String>::new());
+        let mut more = live.clone();
+        let containers = more.pointer_mut("/spec/template/spec/containers").and_then(Value::as_array_mut).unwrap();
+        containers.insert(0, json!({"name": "injected", "image": "x"}));
+        assert_eq!(differences("", &wanted, &more), Vec::<String>::new(), "others may add a container of their own");
+    }
+
+    #[test]
+    fn what_is_not_as_wanted_is_named_with_its_path() {
+        let wanted =
+            pod(&json!({"name": "c", "image": "c:1", "args": ["a", "b"], "env": [{"name": "A", "value": "1"}]}));
+        let live = |change: fn(&mut Value)| {
+            let mut live = wanted.clone();
+            change(&mut live["spec"]["template"]["spec"]["containers"][0]);
+            differences("", &wanted, &live).concat()
+        };
+        let at = |path: &str| format!("spec.template.spec.containers[0]{path}");
+        assert_eq!(live(|container| container["image"] = json!("c:2")), at(".image"));
+        assert_eq!(live(|container| container["args"] = json!(["a"])), at(".args"));
+        assert_eq!(live(|container| container["args"] = json!(["b", "a"])), at(".args[0]") + &at(".args[1]"));
+        assert_eq!(live(|container| container["env"] = json!([{"name": "B", "value": "1"}])), at(".env[0]"));
+        assert_eq!(live(|container| container["name"] = json!("d")), at(""));
+        assert_eq!(differences("", &wanted, &json!({})), ["spec"]);
+        assert_eq!(
+            differences("", &json!({"b": 0, "a": "1", "c": [1]}), &json!({"b": 1, "a": "2", "c": []})),
+            ["a", "b", "c"]
+        );
+    }
+}

@@ -1,0 +1,92 @@
+//! Why something is not done, each in a sentence that says what ends it.
+
+use api::yurt_app_set::InvalidSelector;
+use jiff::Timestamp;
+
+/// A reason not to write, or not to delete.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Hold {
+    /// Nobody can say which pools are chosen; ends with another spec.
+    #[error("nobody can say which pools are chosen, so none gets, changes or loses a workload: {0}")]
+    Unselectable(InvalidSelector),
+    /// Nothing may be written.
+    #[error("held: {0}")]
+    Standing(String),
+    /// The workload cannot be made; ends with another spec.
+    #[error("{0}")]
+    Refused(String),
+    /// That of another pool cannot be made; ends with another spec.
+    #[error("waits because the revision is refused in pool {pool}: {why}")]
+    OthersRefused {
+        /// A pool in which it is refused.
+        pool: String,
+        /// Why.
+        why: String,
+    },
+    /// It is pinned to an older revision; ends with the pin.
+    #[error("is pinned to revision {0}")]
+    Pinned(String),
+    /// Its wave is not open.
+    #[error("waits for its wave")]
+    Wave,
+    /// The name of its workload is another's; ends when that goes.
+    #[error("there is a workload {0} already, which is not this YurtAppSet's; delete or rename it")]
+    NameTaken(String),
+    /// Its former workload is being deleted; ends with that.
+    #[error("waits until its former workload {0} is gone")]
+    Leaving(String),
+    /// NodePools and workloads have to be read with quorum first; ends with that.
+    #[error("waits until NodePools and workloads were read with quorum")]
+    Unconfirmed,
+    /// As many were deleted as may be; ends with time.
+    #[error("waits: {deleted} of at most {allowed} workloads were deleted within a minute; goes on at {again}")]
+    Deletions {
+        /// How many were deleted.
+        deleted: usize,
+        /// How many may be.
+        allowed: usize,
+        /// When it goes on.
+        again: Timestamp,
+    },
+    /// The pool's other workload is not ready; ends with that.
+    #[error("is one too many in pool {pool}, and is deleted once {kept} is ready")]
+    Surplus {
+        /// The pool.
+        pool: String,
+        /// The workload that stays.
+        kept: String,
+    },
+}
+
+impl Hold {
+    /// A word for metrics.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Unselectable(_) => "unselectable",
+            Self::Standing(_) => "standing",
+            Self::Refused(_) => "refused",
+            Self::OthersRefused { .. } => "others_refused",
+            Self::Pinned(_) => "pinned",
+            Self::Wave => "wave",
+            Self::NameTaken(_) => "name_taken",
+            Self::Leaving(_) => "leaving",
+            Self::Unconfirmed => "unconfirmed",
+            Self::Deletions { .. } => "deletions",
+            Self::Surplus { .. } => "surplus",
+        }
+    }
+
+    /// Whether somebody has to do something, or it would last for ever.
+    pub const fn is_error(&self) -> bool {
+        match self {
+            Self::Unselectable(_) | Self::Refused(_) | Self::OthersRefused { .. } | Self::NameTaken(_) => true,
+            Self::Standing(_)
+            | Self::Pinned(_)
+            | Self::Wave
+            | Self::Leaving(_)
+            | Self::Unconfirmed
+            | Self::Deletions { .. }
+            | Self::Surplus { .. } => false,
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! One pool: a step, a hold, or nothing.
+
+use std::collections::HashMap;
+
+use api::names::app_set as names;
+use api::yurt_app_set::InvalidSelector;
+
+use super::target::{Aim, Targets};
+use super::{Action, Cause, Hold, Input, Plan, Read, Released, Standing, Step};
+use crate::adopt;
+use crate::children::{Family, Member};
+use crate::pools::{Pool, Selection};
+use crate::render::Rendered;
+
+/// Plans a pool that is chosen.
+pub(super) fn plan(plan: &mut Plan, input: &Input<'_>, targets: &mut Targets<'_>, family: &Family<'_>, pool: &Pool) {
+    let member = family.members.get(pool.name.as_str()).copied();
+    if let Some(member) = member.filter(|member| member.child.leaving) {
+        plan.holds.insert(pool.name.clone(), Hold::Leaving(member.child.name.clone()));
+        return;
+    }
+    let Aim { rendered, revision, mut hold, pinned } = targets.aim(pool);
+    if let Standing::Held(why) = &input.standing {
+        hold = Some(Hold::Standing(why.clone()));
+    }
+    let hold = hold.or_else(|| if pinned { None } else { wave(&input.released, &pool.name) });
+    let wanted = rendered.as_ref().map(|rendered| match member {
+        Some(member) => write(input, rendered, &revision, member),
+        None => Some(Action::Create { body: rendered.body.clone() }),
+    });
+    let action = match (hold, wanted) {
+        // It is what it is to be, whatever else holds.
+        (_, Some(None)) => None,
+        (Some(hold), wanted) => {
+            try_later(plan, rendered.as_ref().filter(|_| !pinned), wanted.flatten().as_ref());
+            plan.holds.insert(pool.name.clone(), hold);
+            member.and_then(|member| repair(input, targets, pool, member))
+        }
+        (None, wanted) => {
+            let wanted = wanted.flatten();
+            try_later(plan, rendered.as_ref().filter(|_| !pinned), wanted.as_ref());
+            wanted.and_then(|action| permitted(plan, input, family, pool, action))
+        }
+    };
+    if pinned {
+        plan.holds.entry(pool.name.clone()).or_insert(Hold::Pinned(revision));
+    }
+    plan.steps.extend(action.map(|action| Step { pool: pool.name.clone(), action }));
+}
+
+/// Plans a YurtAppSet of which nobody can say in which pools it is: none gets or loses a workload or changes it.
+pub(super) fn unselectable(plan: &mut Plan, input: &Input<'_>, family: &Family<'_>, why: &InvalidSelector) {
+    let nowhere = Selection::default();
+    let mut targets = Targets::new(input, &nowhere, family);
+    let pools: HashMap<&str, &Pool> = input.pools.iter().map(|pool| (pool.name.as_str(), pool)).collect();
+    for (name, member) in &family.members {
+        plan.holds.insert((*name).to_owned(), Hold::Unselectable(why.clone()));
+        let pool = pools.get(name).filter(|_| !member.child.leaving);
+        let action = pool.and_then(|pool| repair(input, &mut targets, pool, *member));
+        plan.steps.extend(action.map(|action| Step { pool: (*name).to_owned(), action }));
+    }
+}
+
+/// A workload is made only where nothing is in the way, as far as anybody can see.
+fn permitted(plan: &mut Plan, input: &Input<'_>, family: &Family<'_>, pool: &Pool, action: Action) -> Option<Action> {
+    let Action::Create { body } = &action else { return Some(action) };
+    let name = body["metadata"]["name"].as_str().unwrap_or_default();
+    let hold = match family.named(name) {
+        Some(other) if other.leaving => Hold::Leaving(name.to_owned()),
+        Some(_) => Hold::NameTaken(name.to_owned()),
+        // A mirror that is behind does not show the workload that OpenYurt made, and that has another name.
+        None if input.read == Read::Mirror => {
+            plan.confirm = true;
+            Hold::Unconfirmed
+        }
+        None => return Some(action),
+    };
+    plan.holds.insert(pool.name.clone(), hold);
+    None
+}
+
+/// Notes what an API server may refuse.
+fn try_later(plan: &mut Plan, rendered: Option<&Rendered>, action: Option<&Action>) {
+    let (Some(rendered), Some(body)) = (rendered, action.and_then(Action::brings)) else { return };
+    let trial = plan.trials.entry(rendered.tweaks.clone());
+    let trial = trial.or_insert_with(|| super::Trial { pools: Vec::new(), body: body.clone() });
+    trial.pools.push(rendered.pool.clone());
+}
+
+/// What is held keeps being what it was.
+fn repair(input: &Input<'_>, targets: &mut Targets<'_>, pool: &Pool, member: Member<'_>) -> Option<Action> {
+    if input.standing != Standing::Acting {
+        return None;
+    }
+    let (rendered, revision) = targets.own(member.child, pool)?;
+    write(input, &rendered, &revision, member).filter(Action::repairs)
+}
+
+fn wave(released: &Released, pool: &str) -> Option<Hold> {
+    match released {
+        Released::All => None,
+        Released::These(pools) => (!pools.contains(pool)).then_some(Hold::Wave),
+    }
+}
+
+/// What to write so that a workload is what was rendered; `None` if it is.
+fn write(input: &Input<'_>, rendered: &Rendered, revision: &str, member: Member<'_>) -> Option<Action> {
+    let child = member.child;
+    let same_revision = child.labels.get(names::REVISION).map(String::as_str) == Some(revision);
+    let adopt::Body { body, restarts, by_hand } = adopt::body(rendered, child, same_revision);
+    let known = child.annotations.contains_key(names::TEMPLATE);
+    let sealed = body["metadata"]["annotations"][names::RENDERED].as_str();
+    let cause = if member.orphan || !known {
+        Cause::Adopted
+    } else if by_hand {
+        Cause::Drifted(vec!["spec.template".to_owned()])
+    } else if child.annotations.get(names::RENDERED).map(String::as_str) != sealed {
+        Cause::Changed
+    } else {
+        let left = input.stubborn.get(&child.uid);
+        let mut drifted = child.differences(&body);
+        drifted.retain(|path| left.is_none_or(|left| !left.contains(path)));
+        (!drifted.is_empty()).then_some(Cause::Drifted(drifted))?
+    };
+    let convert = adopt::conversion(child, &body);
+    Some(Action::Apply { body, uid: child.uid.clone(), cause, restarts, convert })
+}

@@ -1,0 +1,82 @@
+//! What a plan says is to be written.
+
+use serde_json::Value;
+
+/// A write.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// The pool.
+    pub pool: String,
+    /// What is written.
+    pub action: Action,
+}
+
+/// A write of one workload.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Server-side apply without force, so that a workload of somebody else's that just took the name stays theirs.
+    Create {
+        /// The object.
+        body: Value,
+    },
+    /// Server-side apply with force, to the object of this UID.
+    Apply {
+        /// The object.
+        body: Value,
+        /// Its UID.
+        uid: String,
+        /// Why.
+        cause: Cause,
+        /// Its pods restart by it.
+        restarts: bool,
+        /// A JSON merge patch that has to be sent before: it makes Drover's what yurt-manager wrote, and does nothing to an object
+        /// that is another one by now.
+        convert: Option<Value>,
+    },
+    /// A delete of the object of this UID, in the background.
+    Delete {
+        /// Its name.
+        name: String,
+        /// Its UID.
+        uid: String,
+    },
+}
+
+/// Why a workload is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    /// It is OpenYurt's.
+    Adopted,
+    /// Something else is asked for than was applied.
+    Changed,
+    /// Somebody changed these fields.
+    Drifted(Vec<String>),
+}
+
+/// Pools whose workloads are alike to an API server, because the same tweaks are about them: a dry run of one stands for all.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trial {
+    /// The pools that are to get the newest revision, now or in a later wave.
+    pub pools: Vec<String>,
+    /// What would be applied in the first of them.
+    pub body: Value,
+}
+
+impl Action {
+    /// Whether it only puts back what was, and restarts nothing that was not changed by hand.
+    pub(super) fn repairs(&self) -> bool {
+        match self {
+            Self::Apply { cause: Cause::Drifted(_), .. } => true,
+            Self::Apply { cause: Cause::Adopted, restarts, .. } => !restarts,
+            Self::Create { .. } | Self::Apply { cause: Cause::Changed, .. } | Self::Delete { .. } => false,
+        }
+    }
+
+    /// Whether it brings something new, which an API server may refuse.
+    pub(super) fn brings(&self) -> Option<&Value> {
+        match self {
+            Self::Create { body } | Self::Apply { body, cause: Cause::Adopted | Cause::Changed, .. } => Some(body),
+            Self::Apply { cause: Cause::Drifted(_), .. } | Self::Delete { .. } => None,
+        }
+    }
+}

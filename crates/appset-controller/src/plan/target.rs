@@ -1,0 +1,192 @@
+//! What each pool's workload is to be: of the newest revision, or of the one that it is of while it is held.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use api::names::app_set as names;
+use api::yurt_app_set::RawWorkload;
+
+use super::{Hold, Input, OnRefusal, Standing};
+use crate::children::{Child, Family};
+use crate::pools::{Pool, Selection};
+use crate::render::{Owner, PATH, RenderError, Rendered, Renderer};
+use crate::revisions::{self, Current};
+use crate::{adopt, pins};
+
+/// What a pool's workload is to be.
+pub(super) struct Aim {
+    /// The workload; `None` if it cannot be made.
+    pub(super) rendered: Option<Rendered>,
+    /// The name of its revision.
+    pub(super) revision: String,
+    /// Why it may not be written.
+    pub(super) hold: Option<Hold>,
+    /// It is of an older revision because the pool is pinned to that.
+    pub(super) pinned: bool,
+}
+
+/// Why a revision cannot be made in a pool.
+struct Refusal {
+    why: String,
+    /// It is the revision's fault, so that other pools may be held by it: not that of the pool, whose name is no label.
+    revisions: bool,
+}
+
+/// What can be rendered.
+pub(super) struct Targets<'a> {
+    input: &'a Input<'a>,
+    owner: Owner,
+    current: Option<Current>,
+    /// Pools that are pinned to another revision than the newest.
+    pins: BTreeMap<String, String>,
+    /// The newest revision in each pool in which it can be made.
+    newest: BTreeMap<String, Rendered>,
+    /// Why it cannot be made in others.
+    refused: BTreeMap<String, Refusal>,
+    /// Older revisions by name; `None` if one cannot be rendered.
+    older: HashMap<String, Option<Renderer>>,
+}
+
+impl<'a> Targets<'a> {
+    pub(super) fn new(input: &'a Input<'a>, selection: &Selection<'_>, family: &Family<'_>) -> Self {
+        let owner = Owner::of(input.set);
+        let workload = &input.set.spec.workload;
+        let collisions = input.set.status.as_ref().and_then(|status| status.collision_count).unwrap_or(0);
+        let read = workload.read(PATH).map(|read| {
+            let current = revisions::current(&owner, &workload.0, collisions, input.history);
+            (Renderer::new(owner.clone(), read, &current.name), current)
+        });
+        let (renderer, current) = match read {
+            Ok((renderer, current)) => (renderer.map_err(|error| error.to_string()), Some(current)),
+            Err(unreadable) => (Err(RenderError::from(unreadable).to_string()), None),
+        };
+        let renderer = renderer.and_then(|renderer| changed_kind(family).map_or(Ok(renderer), Err));
+        let newest_name = current.as_ref().map_or("", |current| current.name.as_str());
+        let pins = pins::pins(input.set).map(|mut pins| {
+            pins.retain(|_, revision| revision != newest_name);
+            pins
+        });
+        let (mut newest, mut refused) = (BTreeMap::new(), BTreeMap::new());
+        // Long names are cut and told apart by a hash, which may be the same in a very long time.
+        let mut taken = HashMap::new();
+        for (name, pool) in &selection.pools {
+            let refused_as = |revisions: bool| move |why: String| Refusal { why, revisions };
+            let rendered = match (&pins, &renderer, input.refused.get(*name)) {
+                (Err(invalid), ..) => Err(refused_as(true)(invalid.to_string())),
+                (Ok(pins), ..) if pins.contains_key(*name) => continue,
+                (Ok(_), Err(why), _) | (Ok(_), Ok(_), Some(why)) => Err(refused_as(true)(why.clone())),
+                (Ok(_), Ok(renderer), None) => {
+                    renderer.render(pool).map_err(|error| refused_as(!error.is_pools())(error.to_string()))
+                }
+            };
+            let rendered = rendered.and_then(|rendered| match taken.insert(rendered.name().to_owned(), *name) {
+                Some(other) => {
+                    let why = format!("the name of its workload, {}, is that of pool {other}", rendered.name());
+                    Err(refused_as(false)(why))
+                }
+                None => Ok(rendered),
+            });
+            match rendered {
+                Ok(rendered) => drop(newest.insert((*name).to_owned(), rendered)),
+                Err(refusal) => drop(refused.insert((*name).to_owned(), refusal)),
+            }
+        }
+        let pins = pins.unwrap_or_default();
+        Self { input, owner, current, pins, newest, refused, older: HashMap::new() }
+    }
+
+    /// What a pool's workload is to be.
+    pub(super) fn aim(&mut self, pool: &Pool) -> Aim {
+        if let Some(revision) = self.pins.get(&pool.name).cloned() {
+            let rendered = self.older(&revision, pool);
+            let hold = rendered.is_none().then(|| Hold::Refused(self.unknown_pin(&pool.name, &revision)));
+            return Aim { rendered, revision, hold, pinned: true };
+        }
+        let refused = self.refused.get(&pool.name).map(|refusal| Hold::Refused(refusal.why.clone()));
+        Aim {
+            rendered: self.newest.get(&pool.name).cloned(),
+            revision: self.current.as_ref().map(|current| current.name.clone()).unwrap_or_default(),
+            hold: refused.or_else(|| self.others_refused(&pool.name)),
+            pinned: false,
+        }
+    }
+
+    /// The newest revision as it is to be recorded; `None` if no pool may get it.
+    pub(super) fn recorded(self) -> Option<Current> {
+        let refused = self.refused.values().any(|refusal| refusal.revisions);
+        let held = self.input.on_refusal == OnRefusal::HoldAll && refused;
+        let nowhere = self.newest.is_empty() && !self.refused.is_empty();
+        self.current.filter(|_| !held && !nowhere && self.input.standing == Standing::Acting)
+    }
+
+    /// The hold of a pool by the refusal of another one.
+    fn others_refused(&self, pool: &str) -> Option<Hold> {
+        let mut others = self.refused.iter().filter(|(other, refusal)| *other != pool && refusal.revisions);
+        let (other, refusal) = others.next().filter(|_| self.input.on_refusal == OnRefusal::HoldAll)?;
+        Some(Hold::OthersRefused { pool: other.clone(), why: refusal.why.clone() })
+    }
+
+    fn unknown_pin(&self, pool: &str, revision: &str) -> String {
+        let own = |known: &&revisions::Revision| known.controller.as_deref() == Some(self.owner.uid.as_str());
+        let known: BTreeSet<_> = self.input.history.iter().filter(own).map(|known| known.name.as_str()).collect();
+        let known = known.into_iter().collect::<Vec<_>>().join(", ");
+        format!(
+            "metadata.annotations[{}][{pool}]: {revision:?} is not a revision that can be made there: {known}",
+            names::PINNED
+        )
+    }
+
+    /// The revision that a workload is of, as it would be made today, and its name; `None` if nobody can say.
+    pub(super) fn own(&mut self, child: &Child, pool: &Pool) -> Option<(Rendered, String)> {
+        let named = child.labels.get(names::REVISION).cloned();
+        let named = named.and_then(|name| Some((self.older(&name, pool)?, name)));
+        named.or_else(|| self.sealed(child, pool))
+    }
+
+    /// The revision of a workload whose label somebody changed: the one of which everything that was applied is, or else the
+    /// newest one of which the pod template is.
+    fn sealed(&mut self, child: &Child, pool: &Pool) -> Option<(Rendered, String)> {
+        let says = |key: &str| child.annotations.get(key).map(String::as_str);
+        let (seal, template) = (says(names::RENDERED)?, says(names::TEMPLATE)?);
+        let mut history: Vec<_> = self.input.history.iter().collect();
+        history.sort_unstable_by_key(|revision| Reverse(revision.number));
+        let mut alike = None;
+        for revision in history {
+            let Some(rendered) = self.older(&revision.name, pool) else { continue };
+            let body = adopt::body(&rendered, child, true).body;
+            if body["metadata"]["annotations"][names::RENDERED] == seal {
+                return Some((rendered, revision.name.clone()));
+            }
+            if alike.is_none() && rendered.template.to_string() == template {
+                alike = Some((rendered, revision.name.clone()));
+            }
+        }
+        alike
+    }
+
+    /// An older revision in a pool.
+    fn older(&mut self, name: &str, pool: &Pool) -> Option<Rendered> {
+        let (owner, history) = (&self.owner, self.input.history);
+        let renderer = self.older.entry(name.to_owned()).or_insert_with(|| {
+            let own = |controller: &str| controller == owner.uid;
+            let of_name = |revision: &&revisions::Revision| {
+                revision.name == name && revision.controller.as_deref().is_some_and(own)
+            };
+            let revision = history.iter().find(of_name)?;
+            let workload = RawWorkload(revision.workload.clone()).read(PATH).ok()?;
+            Renderer::new(owner.clone(), workload, name).ok()
+        });
+        renderer.as_ref()?.render(pool).ok()
+    }
+}
+
+/// A template of another kind, which OpenYurt's webhook refuses: it would make a second workload in each pool.
+fn changed_kind(family: &Family<'_>) -> Option<String> {
+    let Child { kind, name, .. } = family.former.first()?;
+    let number = family.former.len();
+    Some(format!(
+        "{PATH}.workloadTemplate: the kind of workload template should not be changed: there are {number} of the former kind, such as \
+         {} {name}",
+        kind.as_str()
+    ))
+}

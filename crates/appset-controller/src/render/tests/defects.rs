@@ -1,0 +1,115 @@
+//! What OpenYurt gets wrong (contract 4.1), by number.
+
+use super::*;
+
+fn containers(list: Value) -> Value {
+    render(deployment(), patches(list), "a")["spec"]["template"]["spec"]["containers"].clone()
+}
+
+#[test]
+fn defect_1_editing_one_pool_or_adding_one_changes_no_pod_template_elsewhere() {
+    let template = |renderer: &Renderer, pool: &str| renderer.render(&Pool::new(pool, [])).unwrap().template;
+    let before = renderer(deployment(), json!([{"pools": ["a"], "tweaks": {"replicas": 1}}]));
+    let workload = RawWorkload(workload(
+        deployment(),
+        json!([
+            {"pools": ["a"], "tweaks": {"replicas": 2}},
+            {"pools": ["b"], "tweaks": {"containerImages": [{"name": "web", "targetImage": "web:2"}]}},
+        ]),
+    ));
+    let after = Renderer::new(owner(), workload.read(PATH).unwrap(), "web-2").unwrap();
+    for pool in ["a", "c"] {
+        assert_eq!(template(&before, pool), template(&after, pool), "nothing restarts in {pool}");
+        let pods = &after.render(&Pool::new(pool, [])).unwrap().body["spec"]["template"];
+        assert!(!pods.to_string().contains("web-2"), "pods do not know the revision: {pods}");
+    }
+    assert_ne!(template(&before, "b"), template(&after, "b"));
+}
+
+#[test]
+fn defect_5_remove_removes() {
+    let env = containers(json!([{"operation": "remove", "path": "/spec/template/spec/containers/0/env/0"}]));
+    assert_eq!(env[0]["env"], json!([{"name": "B", "value": "2"}]));
+    let command = containers(json!([{"operation": "remove", "path": "/spec/template/spec/containers/0/command"}]));
+    assert_eq!(command[0].get("command"), None);
+    let left = containers(json!([{"operation": "remove", "path": "/spec/template/spec/containers/0"}]));
+    assert_eq!(left, json!([{"name": "log", "image": "log:1"}]), "log has neither command nor env of web");
+}
+
+#[test]
+fn defect_5_what_is_inserted_or_replaced_inherits_nothing() {
+    let sidecar = json!({"name": "sidecar", "image": "sidecar:1"});
+    let added = containers(json!([{"operation": "add", "path": "/spec/template/spec/containers/0", "value": sidecar}]));
+    assert_eq!((&added[0], &added[1]["name"], &added[2]["name"]), (&sidecar, &json!("web"), &json!("log")));
+    let from = json!({"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}});
+    let replaced =
+        containers(json!([{"operation": "replace", "path": "/spec/template/spec/containers/0/env/0", "value": from}]));
+    assert_eq!(replaced[0]["env"][0], from, "not both value and valueFrom");
+    let body = render(
+        deployment(),
+        patches(json!([{"operation": "replace", "path": "/metadata/annotations", "value": {"only": "this"}}])),
+        "a",
+    );
+    assert_eq!(body["metadata"]["annotations"].get("team"), None, "a map that is replaced is not merged");
+}
+
+#[test]
+fn defect_6_a_selector_of_match_expressions_alone_is_no_crash() {
+    let mut template = deployment();
+    let expressions = json!([{"key": "app", "operator": "In", "values": ["web"]}]);
+    template["deploymentTemplate"]["spec"]["selector"] = json!({"matchExpressions": expressions});
+    let body = render(template.clone(), json!([]), "a");
+    assert_eq!(
+        body["spec"]["selector"],
+        json!({"matchExpressions": expressions, "matchLabels": {"apps.openyurt.io/pool-name": "a"}})
+    );
+    template["deploymentTemplate"]["spec"]["selector"] = json!({"matchLabels": null, "matchExpressions": expressions});
+    assert_eq!(render(template, json!([]), "a")["spec"], body["spec"], "null is absent");
+}
+
+#[test]
+fn defect_6_a_tweak_with_an_invalid_operator_is_an_error_with_its_path() {
+    let tweaks = json!([{"tweaks": {}}, {"nodepoolSelector": {"matchExpressions": [{"key": "a", "operator": "Near"}]}, "tweaks": {}}]);
+    let workload = RawWorkload(workload(deployment(), tweaks)).read(PATH).unwrap();
+    let refused = Renderer::new(owner(), workload, "web-1").unwrap_err().to_string();
+    assert!(
+        refused.starts_with("spec.workload.workloadTweaks[1].nodepoolSelector.matchExpressions[0].operator: \"Near\""),
+        "{refused}"
+    );
+}
+
+#[test]
+fn defect_11_replicas_that_are_left_out_stay_left_out() {
+    assert_eq!(render(deployment(), json!([]), "a")["spec"].get("replicas"), None);
+    let mut null = deployment();
+    null["deploymentTemplate"]["spec"]["replicas"] = Value::Null;
+    assert_eq!(render(null.clone(), json!([]), "a")["spec"].get("replicas"), None);
+    let tweaks = json!([{"pools": ["a"], "tweaks": {"replicas": 0}}]);
+    assert_eq!(render(null.clone(), tweaks.clone(), "a")["spec"]["replicas"], 0);
+    assert_eq!(render(null, tweaks, "b")["spec"].get("replicas"), None, "an autoscaler owns them in the other pools");
+}
+
+#[test]
+fn defect_14_a_label_that_is_too_long_is_an_error_that_names_it() {
+    let long = "p".repeat(64);
+    assert_eq!(
+        refused(deployment(), json!([]), &long),
+        format!(
+            "metadata.labels[apps.openyurt.io/pool-name] of the workload in pool {long}: \"{long}\" has 64 characters and is not a \
+             label's value: at most 63 letters, digits, '-', '_' and '.', the first and last a letter or digit"
+        )
+    );
+    let site = |value: &str| {
+        patches(json!([{"operation": "add", "path": "/spec/template/metadata/labels/site", "value": value}]))
+    };
+    assert!(
+        refused(deployment(), site(&"x".repeat(64)), "a")
+            .starts_with("spec.template.metadata.labels[site] of the workload in pool a")
+    );
+    assert!(refused(deployment(), site("-odd"), "a").contains("\"-odd\" has 4 characters"));
+    // OpenYurt writes the name of the revision into a label, and a long name of a YurtAppSet makes that longer than 63.
+    let revision = names::revision(&"s".repeat(63), "01234567");
+    let owner = Owner { name: "s".repeat(63), ..owner() };
+    let workload = RawWorkload(workload(deployment(), json!([]))).read(PATH).unwrap();
+    assert!(Renderer::new(owner, workload, &revision).unwrap().render(&Pool::new(&"p".repeat(63), [])).is_ok());
+}
