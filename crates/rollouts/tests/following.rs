@@ -1,8 +1,9 @@
 //! A view and a server: nobody is called before something is asked for, every target that is asked for is followed, and what
 //! the server does not know is unknown.
 
+use std::error::Error;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chassis::peer::{Peer, PeerAddress};
@@ -42,7 +43,7 @@ impl RolloutService for Server {
 
     async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
         let targets = request.into_inner().selector.unwrap_or_default().targets;
-        self.asked.lock().unwrap().push(targets.clone());
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(targets.clone());
         let told = stream::unfold(targets, |targets| async move {
             tokio::time::sleep(Duration::from_millis(50)).await;
             let mark = Mark { resume_token: vec![1], synced: true, ..Mark::default() };
@@ -67,14 +68,15 @@ fn rollout(TargetName { namespace, kind, name }: &TargetName) -> Rollout {
     }
 }
 
-async fn until_up_to_date(view: &View, target: &Target) {
+async fn until_up_to_date(view: &View, target: &Target) -> Result<(), Box<dyn Error>> {
     let mut changes = view.subscribe();
     let waits = async {
         while view.progress(target).everywhere != Met::Yes {
-            changes.changed().await.unwrap();
+            changes.changed().await?;
         }
+        Ok(())
     };
-    tokio::time::timeout(MINUTE, waits).await.expect("the view never knows");
+    tokio::time::timeout(MINUTE, waits).await?
 }
 
 #[tokio::test]
@@ -95,9 +97,9 @@ async fn targets_are_followed_from_when_they_are_asked_for() {
     let target = |name: &str| Target::new("shops", "YurtAppSet", name);
     assert!(server.asked.lock().unwrap().is_empty());
     assert_eq!(view.progress(&target("till")).everywhere, Met::Unknown, "not yet");
-    until_up_to_date(&view, &target("till")).await;
+    until_up_to_date(&view, &target("till")).await.unwrap();
     assert_eq!(view.progress(&target("unknown")).everywhere, Met::Unknown, "not followed yet");
-    until_up_to_date(&view, &target("screen")).await;
+    until_up_to_date(&view, &target("screen")).await.unwrap();
     assert_eq!(view.progress(&target("till")).everywhere, Met::Yes);
     assert_eq!(view.progress(&target("unknown")).everywhere, Met::Unknown, "a server that does not lead");
     let asked = server.asked.lock().unwrap().clone();

@@ -86,10 +86,10 @@ impl Watch {
         loop {
             let version = self.list(listed.is_some()).await;
             let unknown = version.as_ref().is_err_and(is_unknown);
-            if version.is_ok() || unknown {
-                if let Some(listed) = listed.take() {
-                    let _ = listed.send(()).await;
-                }
+            if (version.is_ok() || unknown)
+                && let Some(listed) = listed.take()
+            {
+                let _ = listed.send(()).await;
             }
             if let Ok(version) = version {
                 self.follow(version).await;

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use planner::placement::Placement;
 
 use super::history::NodeState;
+use super::timeline::Timeline;
 use super::units::{Fact, Moment, Units};
 
 /// The labels of a pool.
@@ -89,7 +90,7 @@ fn changes(units: &Units<'_>, from: Timestamp, until: Timestamp) -> BTreeSet<Tim
             before = node.as_ref();
         }
     }
-    let pools = units.history.pools.values().flat_map(|line| line.changes());
+    let pools = units.history.pools.values().flat_map(Timeline::changes);
     times.extend(pools.map(|(published, _)| published.latest));
     times.retain(|at| (from..=until).contains(at));
     times

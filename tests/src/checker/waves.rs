@@ -128,7 +128,7 @@ impl<'a> Run<'a> {
         let Units { history, uid, set, .. } = self.units;
         let pods = history.pods.values().filter(|pod| pod.pod.owner == uid).flat_map(|pod| pod.line.changes());
         let nodes = self.places.nodes.iter().filter_map(|node| history.nodes.get(node));
-        let nodes = nodes.flat_map(|line| line.changes());
+        let nodes = nodes.flat_map(Timeline::changes);
         let changes = pods.map(|(published, _)| published).chain(nodes.map(|(published, _)| published));
         let changes = changes.chain(set.line.changes().iter().map(|(published, _)| published));
         // What may be public at a time is believed after it.

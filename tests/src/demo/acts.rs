@@ -257,16 +257,18 @@ fn title(screen: &mut Screen, text: &str) {
 fn introduce(screen: &mut Screen) {
     screen.say(&Line::of(Tone::Strong, "Drover upgrades a DaemonSet wave by wave, past nodes that are offline"));
     screen.say(&Line::new());
-    let Timing { reachable_after, node_monitor_grace, settle_margin, .. } = stage::pace().timing;
+    let Timing { reachable_after, node_monitor_grace, settle_margin, loss_window, .. } = stage::pace().timing;
     let text = format!(
         "A real control plane on this machine, {NODES} nodes in {POOLS} pools simulated by kwok, and daemon-updater as a process \
          of its own. Times are short for the show: node leases and the grace period last {} s (elsewhere 40 s and 50 s), a node \
-         is reachable after {} s (60 s), and a pod has settled after {} s (60 s): the grace period and a margin of {} s. \
+         is reachable after {} s (60 s), and a pod has settled after {} s (60 s): the grace period and a margin of {} s; \
+         nodes lost within {} s are looked at together (60 s). \
          The DaemonSet goes by a RolloutStrategy. What is shown is what `drover status -w` shows.",
         node_monitor_grace.as_secs(),
         reachable_after.as_secs(),
         stage::settle().as_secs(),
         settle_margin.as_secs(),
+        loss_window.as_secs(),
     );
     screen.say_all(wrap(Tone::Plain, &text, 2, screen.width()));
     screen.say(&Line::new());

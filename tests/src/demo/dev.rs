@@ -117,6 +117,7 @@ fn following() -> String {
         ("reachable_after", timing.reachable_after),
         ("node_monitor_grace", timing.node_monitor_grace),
         ("settle_margin", timing.settle_margin),
+        ("loss_window", timing.loss_window),
     ];
     let settings = settings.map(|(key, value)| format!(" --timing {key}={}s", value.as_secs()));
     format!("{}{}", stage::watching(), settings.concat())

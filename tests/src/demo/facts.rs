@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(after(|show| show.results[0].played.approved = None), 1, "nobody asked");
         let early = Counts { proving: 1, waiting: 7, ..Counts::default() };
         let too_soon = |look: &mut Look| look.pools.insert("pool-2".to_owned(), early);
-        assert_eq!(after(|show| drop(show.results[3].played.approved.as_mut().map(too_soon))), 1);
+        assert_eq!(after(|show| _ = show.results[3].played.approved.as_mut().map(too_soon)), 1);
         assert_eq!(after(|show| show.results[1].played.finished = false), 1);
         assert_eq!(after(|show| show.results[1].verdict.returns[0].1 = SignedDuration::from_secs(3)), 1);
         assert_eq!(after(|show| show.results[1].verdict.returns.clear()), 1);

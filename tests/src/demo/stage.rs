@@ -115,6 +115,7 @@ pub(super) fn pace() -> Pace {
     pace.timing = Timing {
         reachable_after: SignedDuration::from_secs(2),
         node_monitor_grace: pace.timing.node_monitor_grace,
+        loss_window: pace.timing.loss_window,
         // A node that ended is reported up to a second after the grace period, and later on a busy machine: with a second more
         // than that, one that a bad release took does not count as well before it is known to be gone.
         settle_margin: SignedDuration::from_secs(2),

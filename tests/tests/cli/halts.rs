@@ -21,8 +21,7 @@ async fn a_halt_is_shown_with_its_evidence_and_ends_only_knowingly() -> Result<(
     says(&followed.out, &["halts/agent r2 Halted"])?;
     says(&admin.is_refused(&["resume", "agent"]).await?, &["is halted", halt.evidence.as_str(), "--after-halt"])?;
 
-    // From here on broken units are taken as they are, and no longer count as down: the checker, which sees pods alone, would
-    // call that a broken budget.
+    // Judged until here: which units count as down after a resume depends on verdicts, whose exact moment pods do not show.
     scene.finish_open()?;
     says(&admin.does(&["resume", "agent", "--after-halt"]).await?, &["resumed after its halt", &halt.reason])?;
     scene.await_event("agent", reason::RESUMED, LONG).await?;

@@ -87,12 +87,12 @@ async fn the_process_shows_itself() -> Result<()> {
     let dump = grpcurl.call("Dump", json!({})).await?;
     let sections = dump["sections"].as_array().context("no sections")?;
     let names: Vec<_> = sections.iter().filter_map(|section| section["name"].as_str()).collect();
-    assert_eq!(names, ["lease", "mirror", "reports"]);
+    assert_eq!(names, ["lease", "mirror", "reports", "rollout_service"]);
     let mirror = sections[1]["json"].as_str().context("a section without content")?;
     let mirror: Value = serde_json::from_str(mirror)?;
     assert_eq!(mirror["listed"], json!(true), "{mirror}");
     let refusal = grpcurl.refusal("Dump", json!({"sections": ["secrets"]})).await?;
-    assert!(refusal.contains("InvalidArgument") && refusal.contains("lease, mirror, reports"), "{refusal}");
+    assert!(refusal.contains("InvalidArgument") && refusal.contains("lease, mirror, reports, rollout_service"), "{refusal}");
     Ok(())
 }
 

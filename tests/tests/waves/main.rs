@@ -152,7 +152,8 @@ async fn await_requests(scene: &Scene<'_>, number: i64, count: usize) -> Result<
     let api: Api<api::approval_request::ApprovalRequest> = Api::namespaced(scene.client.clone(), &scene.namespace);
     eventually(&format!("{count} ApprovalRequests of r{number}"), MINUTE, async || {
         let runs = scene.runs("agent").await?;
-        let Some(uid) = runs.iter().find(|run| run.spec.revision.number == number).and_then(|run| run.uid()) else {
+        let Some(uid) = runs.iter().find(|run| run.spec.revision.number == number).and_then(kube::ResourceExt::uid)
+        else {
             return Ok(None);
         };
         let all = api.list(&kube::api::ListParams::default()).await.context("listing ApprovalRequests")?;

@@ -32,7 +32,7 @@ async fn pools_added_removed_and_emptied_in_the_middle_of_a_run_have_their_place
     let requests = await_requests(&scene, 2, 2).await?;
     let second = requests.into_iter().find(|name| *name != request).unwrap_or_default();
     let status = scene.await_phase("agent", 2, Phase::AwaitingApproval, MINUTE).await?;
-    assert_eq!(wave(&status, "second")?.pools, [three.clone()]);
+    assert_eq!(wave(&status, "second")?.pools, std::slice::from_ref(&three));
     assert_eq!(nodes_with(&agent, "v2").await?, set(&scene.nodes[..9]));
     await_waiting(&scene, &["", &late]).await?;
 

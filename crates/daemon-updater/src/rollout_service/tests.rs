@@ -74,9 +74,12 @@ fn behind(pools: &[&str]) -> Progress {
 fn service(served: &Served) -> (Service, Arc<AtomicBool>) {
     let leads = Arc::new(AtomicBool::new(true));
     let asked = leads.clone();
-    let standing = move || match asked.load(Ordering::Relaxed) {
-        true => Standing::Leading("me".to_owned()),
-        false => Standing::StandBy(Some("updater-2".to_owned())),
+    let standing = move || {
+        if asked.load(Ordering::Relaxed) {
+            Standing::Leading("me".to_owned())
+        } else {
+            Standing::StandBy(Some("updater-2".to_owned()))
+        }
     };
     let settings = Settings { heartbeat: Period::of_millis::<100>(), ..Settings::default() };
     let source_age = || Duration::ZERO;

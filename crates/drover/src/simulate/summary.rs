@@ -9,7 +9,7 @@ use serde::Serialize;
 use sim::trial::{Outcome, Trial};
 
 use super::{Kind, size};
-use crate::text::{Line, Tone};
+use crate::text::{Line, Tone, count};
 
 /// The whole answer.
 #[derive(Debug, Clone, Serialize)]
@@ -179,7 +179,8 @@ impl Summary {
             .iter()
             .filter(|(share, _)| *share > 0)
             .map(|(share, what)| format!(", {share}% of the nodes {what}"));
-        let heading = format!("a {} release{}, {runs} runs", self.release, shares.collect::<String>());
+        let often = count(usize::try_from(runs).unwrap_or_default(), "run");
+        let heading = format!("a {} release{}, {often}", self.release, shares.collect::<String>());
         let mut lines = vec![
             Line::of(Tone::Strong, self.strategy.clone()).and(Tone::Plain, format!(": {heading}")),
             Line::of(Tone::Faint, self.fleet.clone()),

@@ -3,7 +3,7 @@
 //! A target is up to date in a pool when its run is not halted, every reachable unit of the pool has settled, and, if the
 //! pool has units, at least one has. So a pool that is offline as a whole is up to date only if it was before; for "in all
 //! pools" it counts for nothing, since it may stay away for days. A failed unit makes its pool not up to date until it
-//! settles after all; one that was broken before (PreExisting) does not. Where the target has no unit there is nothing to
+//! settles after all; one that was broken before (`PreExisting`) does not. Where the target has no unit there is nothing to
 //! wait for.
 
 use super::{Counts, Met, PoolReport, Progress, Report, RunPhase};

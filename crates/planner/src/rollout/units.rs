@@ -1,7 +1,7 @@
 //! First pass: the state of each unit now. Activations begin, settle or get a verdict here, and nowhere else.
 
-use std::collections::HashSet;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -96,6 +96,8 @@ pub(super) struct Fleet<'a> {
     pub(super) pools: Vec<(Name, Sums)>,
     /// Sums over all.
     pub(super) all: Sums,
+    /// Indices into `pools`, by name.
+    places: HashMap<Name, usize>,
 }
 
 impl Outcome {
@@ -107,7 +109,12 @@ impl Outcome {
 
 /// Assesses every unit, and advances the run's memory of each.
 pub(super) fn assess<'a>(input: &Input<'a>, run: &mut Run, revisit: &mut Revisit) -> Fleet<'a> {
-    let mut fleet = Fleet { units: Vec::with_capacity(input.units.len()), pools: Vec::new(), all: Sums::default() };
+    let mut fleet = Fleet {
+        units: Vec::with_capacity(input.units.len()),
+        pools: Vec::new(),
+        all: Sums::default(),
+        places: HashMap::new(),
+    };
     let mut eyes = Eyes { input, revisit, recorded_at: run.recorded_at, fresh: run.fresh };
     let mut seen = 0;
     for unit in input.units.iter().filter(|unit| unit.eligible) {
@@ -339,8 +346,13 @@ impl Eyes<'_, '_> {
 impl Fleet<'_> {
     /// The index of a pool.
     fn pool(&mut self, name: &Name) -> usize {
-        // Units are sorted by name and nodes of a pool are often named alike: the last pool is the likeliest.
-        self.pools.iter().rposition(|(known, _)| known == name).unwrap_or_else(|| {
+        // Nodes of a pool are often named alike, so the last pool of the list is likely.
+        if let Some((last, _)) = self.pools.last()
+            && last == name
+        {
+            return self.pools.len() - 1;
+        }
+        *self.places.entry(name.clone()).or_insert_with(|| {
             self.pools.push((name.clone(), Sums::default()));
             self.pools.len() - 1
         })
