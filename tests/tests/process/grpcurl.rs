@@ -92,7 +92,10 @@ async fn the_process_shows_itself() -> Result<()> {
     let mirror: Value = serde_json::from_str(mirror)?;
     assert_eq!(mirror["listed"], json!(true), "{mirror}");
     let refusal = grpcurl.refusal("Dump", json!({"sections": ["secrets"]})).await?;
-    assert!(refusal.contains("InvalidArgument") && refusal.contains("lease, mirror, reports, rollout_service"), "{refusal}");
+    assert!(
+        refusal.contains("InvalidArgument") && refusal.contains("lease, mirror, reports, rollout_service"),
+        "{refusal}"
+    );
     Ok(())
 }
 
