@@ -3,7 +3,6 @@
 //!
 //! A client crate says with a [`Source`] how its stream is asked for and read; the rest is the same for all.
 
-mod backoff;
 mod followed;
 mod line;
 pub mod table;
@@ -13,10 +12,15 @@ use std::time::{Duration, Instant};
 
 use tonic::{Code, Status, Streaming};
 
+use crate::backoff::Backoff;
 use crate::peer::Channel;
 pub use followed::{Followed, Unknown};
 pub use line::Line;
 use table::{Malformed, Message, Row, Taken};
+
+/// Waits before a stream is asked for again. One that went away by itself, such as a replica that shuts down, costs no more than
+/// the first; a server that comes back meets all of its clients within the longest, scattered.
+const RETRY: Backoff = Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(5) };
 
 /// A stream of another service.
 pub trait Source: Send + Sync {
@@ -63,10 +67,10 @@ pub async fn follow<S: Source>(source: &S, followed: &Followed<S::Row>, line: &A
             tracing::warn!(%error, "no fresh connection can be prepared");
         }
         if failures == 0 && matches!(ended, Ended::InOrder) {
-            tokio::time::sleep(backoff::moment()).await;
+            tokio::time::sleep(RETRY.moment()).await;
         } else {
             note_trouble::<S>(followed, &ended);
-            tokio::time::sleep(backoff::after(failures.max(1))).await;
+            tokio::time::sleep(RETRY.after(failures.max(1))).await;
         }
     }
 }

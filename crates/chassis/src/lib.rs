@@ -45,6 +45,7 @@
 
 mod about;
 pub mod access;
+pub mod backoff;
 pub mod config;
 pub mod feed;
 pub mod follow;

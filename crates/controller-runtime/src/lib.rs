@@ -6,7 +6,6 @@
 //!
 //! Invariant: nothing here decides. Decisions are the planner's; this crate carries them out or says why not.
 
-pub mod backoff;
 mod causes;
 pub mod client;
 pub mod events;

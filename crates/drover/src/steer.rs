@@ -7,7 +7,9 @@ use kube::{Api, ResourceExt as _};
 use serde_json::{Value, json};
 
 use crate::call::{Call, CallError};
-use crate::reach::Cluster;
+use crate::commands::Failure;
+use crate::reach::{Cluster, Reach};
+use crate::target::{Target, find};
 
 /// Under which name fields are owned that the command line sets.
 pub(crate) const MANAGER: &str = "drover";
@@ -72,11 +74,13 @@ pub fn phase(run: &FleetRollout) -> Phase {
     run.status.as_ref().map(|status| status.phase).unwrap_or_default()
 }
 
-/// Refuses a run that another one has taken the place of.
-pub fn still_runs(run: &FleetRollout) -> Result<(), Misfit> {
-    match phase(run) {
-        phase @ (Phase::Superseded | Phase::RolledBack) => Err(Misfit::Over { run: run.name_any(), phase }),
-        _ => Ok(()),
+/// The cluster and the run that a verb is about. A run that another one has taken the place of is refused.
+pub(crate) async fn take(reach: &Reach, target: &Target) -> Result<(Cluster, FleetRollout), Failure> {
+    let cluster = reach.cluster().await?;
+    let run = find(&cluster, target).await?;
+    match phase(&run) {
+        phase @ (Phase::Superseded | Phase::RolledBack) => Err(Misfit::Over { run: run.name_any(), phase }.into()),
+        _ => Ok((cluster, run)),
     }
 }
 

@@ -4,7 +4,7 @@ use super::{
     note::{Merged, Note},
     recorder::EventSettings,
 };
-use crate::backoff::Backoff;
+use chassis::backoff::Backoff;
 use jiff::Timestamp;
 use std::time::Duration;
 use tokio::time::Instant;

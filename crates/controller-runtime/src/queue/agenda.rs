@@ -1,6 +1,6 @@
 //! The order of work, without clock or tasks.
 
-use crate::backoff::Backoff;
+use chassis::backoff::Backoff;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,

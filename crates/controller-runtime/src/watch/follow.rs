@@ -8,8 +8,9 @@ use super::{
     pages::Page,
     source::{Refusal, Source},
 };
-use crate::{backoff::Backoff, causes::Causes};
+use crate::causes::Causes;
 use bytes::Bytes;
+use chassis::backoff::Backoff;
 use http_body::Body as _;
 use kube::{Client, client::Body};
 use serde::de::DeserializeOwned;

@@ -8,8 +8,8 @@ use serde_json::json;
 use super::Failure;
 use super::output::say;
 use crate::reach::Reach;
-use crate::steer::{change, still_runs};
-use crate::target::{Target, find};
+use crate::steer::{change, take};
+use crate::target::Target;
 
 /// What is ended.
 #[derive(Args, Debug)]
@@ -25,9 +25,7 @@ pub struct Options {
 }
 
 pub(super) async fn run(options: Options) -> Result<(), Failure> {
-    let cluster = options.reach.cluster().await?;
-    let run = find(&cluster, &options.target).await?;
-    still_runs(&run)?;
+    let (cluster, run) = take(&options.reach, &options.target).await?;
     let name = run.name_any();
     if run.spec.desired_state == DesiredState::Aborted {
         say(format_args!("{name} is aborted already"));

@@ -13,8 +13,8 @@ use super::Failure;
 use super::output::say;
 use crate::call::{Call, CallError};
 use crate::reach::{Cluster, Reach};
-use crate::steer::{MANAGER, Misfit, phase, still_runs};
-use crate::target::{Target, find};
+use crate::steer::{MANAGER, Misfit, phase, take};
+use crate::target::Target;
 
 /// What is decided.
 #[derive(Args, Debug)]
@@ -38,9 +38,7 @@ pub struct Options {
 }
 
 pub(super) async fn run(options: Options) -> Result<(), Failure> {
-    let cluster = options.reach.cluster().await?;
-    let run = find(&cluster, &options.target).await?;
-    still_runs(&run)?;
+    let (cluster, run) = take(&options.reach, &options.target).await?;
     let request = waiting(&cluster, &run, options.wave.as_deref()).await?;
     let decision = if options.reject { Decision::Rejected } else { Decision::Approved };
     let approver = own_name(&cluster).await?;

@@ -8,8 +8,8 @@ use serde_json::json;
 use super::Failure;
 use super::output::say;
 use crate::reach::Reach;
-use crate::steer::{change, phase, still_runs};
-use crate::target::{Target, find};
+use crate::steer::{change, phase, take};
+use crate::target::Target;
 
 /// What is paused.
 #[derive(Args, Debug)]
@@ -22,9 +22,7 @@ pub struct Options {
 }
 
 pub(super) async fn run(options: Options) -> Result<(), Failure> {
-    let cluster = options.reach.cluster().await?;
-    let run = find(&cluster, &options.target).await?;
-    still_runs(&run)?;
+    let (cluster, run) = take(&options.reach, &options.target).await?;
     let name = run.name_any();
     if run.spec.desired_state == DesiredState::Paused {
         say(format_args!("{name} is paused already"));

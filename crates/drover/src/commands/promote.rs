@@ -8,8 +8,8 @@ use serde_json::json;
 use super::Failure;
 use super::output::say;
 use crate::reach::Reach;
-use crate::steer::{Misfit, change, phase, still_runs};
-use crate::target::{Target, find};
+use crate::steer::{Misfit, change, phase, take};
+use crate::target::Target;
 
 /// What is promoted.
 #[derive(Args, Debug)]
@@ -27,9 +27,7 @@ pub struct Options {
 }
 
 pub(super) async fn run(options: Options) -> Result<(), Failure> {
-    let cluster = options.reach.cluster().await?;
-    let run = find(&cluster, &options.target).await?;
-    still_runs(&run)?;
+    let (cluster, run) = take(&options.reach, &options.target).await?;
     let name = run.name_any();
     let status = run.status.clone().unwrap_or_default();
     let known: Vec<String> = status.waves.iter().map(|wave| wave.name.clone()).collect();

@@ -8,8 +8,8 @@ use serde_json::json;
 use super::Failure;
 use super::output::say;
 use crate::reach::Reach;
-use crate::steer::{Misfit, change, still_runs};
-use crate::target::{Target, find};
+use crate::steer::{Misfit, change, take};
+use crate::target::Target;
 
 /// What goes on.
 #[derive(Args, Debug)]
@@ -27,9 +27,7 @@ pub struct Options {
 }
 
 pub(super) async fn run(options: Options) -> Result<(), Failure> {
-    let cluster = options.reach.cluster().await?;
-    let run = find(&cluster, &options.target).await?;
-    still_runs(&run)?;
+    let (cluster, run) = take(&options.reach, &options.target).await?;
     let name = run.name_any();
     let halt = run.status.as_ref().and_then(|status| status.halt.clone());
     match (halt, run.spec.desired_state) {

@@ -1,4 +1,4 @@
-//! Waits that double and scatter, shared by everything here that tries again.
+//! Waits that double and scatter, shared by everything that tries again.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -19,6 +19,11 @@ impl Backoff {
     /// `longest`, scattered over its upper half so that replicas and keys that failed together do not return together.
     pub fn after(self, failures: u32) -> Duration {
         self.scattered(failures, random_share())
+    }
+
+    /// A short wait, below `first`, after what ended in order: those that it ended for do not come back together.
+    pub fn moment(self) -> Duration {
+        self.first.mul_f64(random_share())
     }
 
     fn scattered(self, failures: u32, share: f64) -> Duration {
@@ -44,6 +49,7 @@ mod tests {
         let full: Vec<_> = (0..9).map(|failures| backoff.scattered(failures, 1.0).as_millis()).collect();
         assert_eq!(full, [100, 100, 200, 400, 800, 1600, 3200, 5000, 5000]);
         assert_eq!(backoff.scattered(u32::MAX, 0.0), Duration::from_millis(2500));
+        assert!(backoff.moment() < backoff.first);
     }
 
     #[test]
