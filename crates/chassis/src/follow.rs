@@ -5,6 +5,7 @@
 
 mod followed;
 mod line;
+mod settings;
 pub mod table;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use crate::backoff::Backoff;
 use crate::peer::Channel;
 pub use followed::{Followed, Unknown};
 pub use line::Line;
+pub use settings::Settings;
 use table::{Malformed, Message, Row, Taken};
 
 /// Waits before a stream is asked for again. One that went away by itself, such as a replica that shuts down, costs no more than

@@ -8,7 +8,7 @@ use api::fleet_rollout::strategy::{FailurePolicy, NodeLoss, SlowStart, Strategy,
 use chassis::workers::WorkerSetting;
 use chassis::{About, Flag, Period, Refused, ServiceConfig};
 use controller_runtime::client::ClientSettings;
-use controller_runtime::lease::LeaseSettings;
+use controller_runtime::lease::Lease;
 use jiff::SignedDuration;
 use planner::strategy as plan;
 use schemars::JsonSchema;
@@ -20,7 +20,7 @@ use crate::rollout_service::Settings as RolloutServiceSettings;
 const DAY: u64 = 86_400_000;
 
 /// Everything daemon-updater can be told, beside what every service can.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Config {
     /// How many DaemonSets are worked on at once: 1 to 256, or auto. AdminService.SetWorkers changes it at run time.
     pub workers: WorkerSetting,
@@ -51,22 +51,6 @@ pub struct Kube {
     /// How many deletes may be under way at once.
     #[schemars(range(min = 1, max = 256))]
     pub deletes_at_once: u16,
-}
-
-/// The election of the one replica that acts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Lease {
-    /// Namespace of the Lease.
-    pub namespace: String,
-    /// Name of the Lease.
-    pub name: String,
-    /// How long the Lease holds after a renewal.
-    pub duration: Period<1_000, 600_000>,
-    /// How often the leader renews it.
-    pub renew_every: Period<100, 60_000>,
-    /// How long before its expiry the leader stops.
-    pub margin: Period<0, 60_000>,
 }
 
 /// Durations that depend on the cluster.
@@ -154,11 +138,7 @@ impl ServiceConfig for Config {
     ];
 
     fn check(&self) -> Result<(), Refused> {
-        self.lease.settings(&self.kube).validate().map_err(|error| Refused {
-            key: "lease",
-            value: format!("{:?}", self.lease.duration.get()),
-            allowed: format!("a lease that can be renewed twice in time ({error})"),
-        })
+        self.lease.check(self.kube.write_timeout.get())
     }
 }
 
@@ -169,20 +149,6 @@ impl Kube {
             kubeconfig: self.kubeconfig.clone(),
             write_timeout: self.write_timeout.get(),
             ..ClientSettings::default()
-        }
-    }
-}
-
-impl Lease {
-    /// The election's settings.
-    pub fn settings(&self, kube: &Kube) -> LeaseSettings {
-        LeaseSettings {
-            namespace: self.namespace.clone(),
-            name: self.name.clone(),
-            duration: self.duration.get(),
-            renew_every: self.renew_every.get(),
-            margin: self.margin.get(),
-            handover: kube.write_timeout.get(),
         }
     }
 }
@@ -227,22 +193,24 @@ impl Rollout {
     }
 }
 
-impl Default for Kube {
+impl Default for Config {
     fn default() -> Self {
-        Self { kubeconfig: None, write_timeout: Period::of_millis::<10_000>(), deletes_at_once: 16 }
+        Self {
+            workers: WorkerSetting::default(),
+            kube: Kube::default(),
+            lease: Lease::named(api::names::DAEMON_UPDATER),
+            timing: Timing::default(),
+            rollout: Rollout::default(),
+            yurt_manager: YurtManager::default(),
+            peers: Peers::default(),
+            rollout_service: RolloutServiceSettings::default(),
+        }
     }
 }
 
-impl Default for Lease {
-    /// client-go's usual 15 s.
+impl Default for Kube {
     fn default() -> Self {
-        Self {
-            namespace: api::rbac::NAMESPACE.to_owned(),
-            name: "drover-daemon-updater".to_owned(),
-            duration: Period::of_millis::<15_000>(),
-            renew_every: Period::of_millis::<5_000>(),
-            margin: Period::of_millis::<2_000>(),
-        }
+        Self { kubeconfig: None, write_timeout: Period::of_millis::<10_000>(), deletes_at_once: 16 }
     }
 }
 

@@ -75,7 +75,7 @@ pub async fn run(mut process: Process, config: Config) -> Result<(), RunError> {
         metrics.register(registry);
         FleetMetrics::register(&fleet, registry);
     });
-    let settings = config.lease.settings(&config.kube);
+    let settings = config.lease.settings(config.kube.write_timeout.get());
     let election = LeaseElection::new(client.clone(), settings, identity(), lease_metrics, watches.clone())?;
     let yurt = &config.yurt_manager;
     let neighbour = NeighbourWatch::new(client.clone(), &yurt.namespace, &yurt.lease, &watches);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use chassis::workers::WorkerSetting;
 use chassis::{About, Flag, Period, Refused, ServiceConfig};
 use controller_runtime::client::ClientSettings;
-use controller_runtime::lease::LeaseSettings;
+use controller_runtime::lease::Lease;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -78,22 +78,6 @@ pub struct Kube {
     pub write_timeout: Period<100, 60_000>,
 }
 
-/// The election of the one replica that acts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Lease {
-    /// Namespace of the Lease.
-    pub namespace: String,
-    /// Name of the Lease.
-    pub name: String,
-    /// How long the Lease holds after a renewal.
-    pub duration: Period<1_000, 600_000>,
-    /// How often the leader renews it.
-    pub renew_every: Period<100, 60_000>,
-    /// How long before its expiry the leader stops.
-    pub margin: Period<0, 60_000>,
-}
-
 /// OpenYurt's own manager.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -153,11 +137,7 @@ impl ServiceConfig for Config {
                 allowed: "the name of a namespace: 1 to 63 lower-case letters, digits and dashes".to_owned(),
             });
         }
-        self.lease.settings(&self.kube).validate().map_err(|error| Refused {
-            key: "lease",
-            value: format!("{:?}", self.lease.duration.get()),
-            allowed: format!("a lease that can be renewed twice in time ({error})"),
-        })
+        self.lease.check(self.kube.write_timeout.get())
     }
 }
 
@@ -172,20 +152,6 @@ impl Kube {
     }
 }
 
-impl Lease {
-    /// The election's settings.
-    pub fn settings(&self, kube: &Kube) -> LeaseSettings {
-        LeaseSettings {
-            namespace: self.namespace.clone(),
-            name: self.name.clone(),
-            duration: self.duration.get(),
-            renew_every: self.renew_every.get(),
-            margin: self.margin.get(),
-            handover: kube.write_timeout.get(),
-        }
-    }
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -195,7 +161,7 @@ impl Default for Config {
             outputs: Outputs::default(),
             attributes: Attributes { sync: true },
             kube: Kube { kubeconfig: None, write_timeout: Period::of_millis::<10_000>() },
-            lease: Lease::default(),
+            lease: Lease::named(crate::FIELD_MANAGER),
             yurt_manager: YurtManager::default(),
             topology: TopologySettings::default(),
         }
@@ -206,19 +172,6 @@ impl Default for Outputs {
     /// Nothing reads the EndpointSlices yet.
     fn default() -> Self {
         Self { endpoints: true, config_map: true, endpoint_slice: false }
-    }
-}
-
-impl Default for Lease {
-    /// client-go's usual 15 s.
-    fn default() -> Self {
-        Self {
-            namespace: api::rbac::NAMESPACE.to_owned(),
-            name: crate::FIELD_MANAGER.to_owned(),
-            duration: Period::of_millis::<15_000>(),
-            renew_every: Period::of_millis::<5_000>(),
-            margin: Period::of_millis::<2_000>(),
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use chassis::follow::{Followed, Line, follow as follow_source};
+use chassis::follow::{Followed, Line, Settings, follow as follow_source};
 use chassis::peer::PeerError;
 use futures::future::{self, BoxFuture};
 use planner::rollout::Progress;
@@ -11,7 +11,6 @@ use tokio::sync::watch;
 
 use crate::answer;
 use crate::model::{Target, Thing};
-use crate::settings::Settings;
 use crate::stream::Rollouts;
 
 /// What is known of the targets that were asked for. Cheap to clone; all clones are one.

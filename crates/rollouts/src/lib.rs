@@ -22,9 +22,8 @@
 mod answer;
 mod follow;
 mod model;
-mod settings;
 mod stream;
 
+pub use chassis::follow::Settings;
 pub use follow::{Follow, View, follow};
 pub use model::Target;
-pub use settings::Settings;

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use chassis::follow::{Followed, Line, Source, follow as follow_source};
+use chassis::follow::{Followed, Line, Settings, Source, follow as follow_source};
 use chassis::peer::PeerError;
 use futures::future::BoxFuture;
 use proto::topology::v1::{NodeSelector, PoolSelector};
 
-use crate::settings::Settings;
 use crate::streams::{Nodes, Pools};
 use crate::view::View;
 

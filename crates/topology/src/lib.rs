@@ -28,12 +28,11 @@
 mod follow;
 mod known;
 mod model;
-mod settings;
 mod streams;
 mod view;
 
+pub use chassis::follow::Settings;
 pub use follow::{Follow, Interest, follow};
 pub use known::{Known, Unknown};
 pub use model::{Leader, Node, Pool, PoolKind};
-pub use settings::Settings;
 pub use view::View;

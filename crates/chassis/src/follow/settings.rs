@@ -1,19 +1,20 @@
-//! Where rollouts are served, as a section of configuration.
+//! Where a feed is served, as a section of configuration.
 
 use std::time::Duration;
 
-use chassis::Period;
-use chassis::peer::{Peer, PeerAddress};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Where rollouts are served, and for how long its answers are good.
+use crate::Period;
+use crate::peer::{Peer, PeerAddress};
+
+/// Where a feed is served, and for how long its answers are good.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// The service that drives the targets.
+    /// The service that serves it.
     pub peer: Peer,
-    /// What was not confirmed for so long is unknown: what depends on it starts nothing until it is known again.
+    /// What was not confirmed for so long is unknown: nothing that depends on it starts until it is known again.
     #[serde(default = "default_unknown_after")]
     pub unknown_after: Period<1_000, 3_600_000>,
 }
@@ -26,7 +27,7 @@ impl Settings {
 
     /// A stream on which nothing came for so long is given up and resumed: there is time for that before the view is
     /// unknown. The server sends something every 10 s at least.
-    pub(crate) fn silence(&self) -> Duration {
+    pub fn silence(&self) -> Duration {
         self.unknown_after.get() * 2 / 3
     }
 }
