@@ -10,6 +10,7 @@
 //!
 //! Settle time is 0, slow start is off and leases are long, so that what is measured is the work per pod and nothing waits.
 
+pub mod appset;
 mod contender;
 mod figures;
 pub mod ideal;

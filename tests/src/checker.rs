@@ -8,6 +8,7 @@
 //! the tightest count without any lag.
 
 mod activations;
+mod appsets;
 mod audit;
 mod budget;
 mod gates;
@@ -25,6 +26,7 @@ mod verdict;
 mod waves;
 mod windows;
 
+pub use appsets::{Breach, Deeds, Judge, SetRule, SetVerdict, Start};
 pub use audit::{AuditLog, Call};
 pub use judge::{Ending, Evidence, judge};
 pub use note::{Kind, Note, Seen};

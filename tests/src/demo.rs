@@ -7,8 +7,10 @@
 //! - [`results`] and [`facts`]: what the checker observed, and what had to hold
 //! - [`screen`], [`picture`]: the terminal, and what is kept of it
 //! - [`dev`]: the same stage, left to the user
+//! - [`appset`]: another show, of appset-controller
 
 mod acts;
+pub mod appset;
 pub mod dev;
 mod facts;
 mod fleet;

@@ -1,6 +1,7 @@
 //! What the suites on a real cluster stand on: a [`Testbed`] (cluster, watcher, updaters) and on it [`Scene`]s, each with its
 //! own namespace and nodes, so that several run at once. Everything ends with the program, however that ends.
 
+mod appset;
 mod pace;
 mod runs;
 mod scene;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
+pub use appset::{APPSET_CONTROLLER, APPSET_USER, AppSet, Estate, Pods, condition, says};
 pub use pace::Pace;
 pub use scene::{SCENE_LABEL, Scene};
 pub use service::{Service, ServiceSpec};

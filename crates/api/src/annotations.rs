@@ -1,4 +1,4 @@
-//! OpenYurt's annotations on DaemonSets, parsed once.
+//! Annotations on DaemonSets and YurtAppSets, OpenYurt's and Drover's, parsed once.
 
 use std::collections::BTreeMap;
 
@@ -63,6 +63,27 @@ pub fn max_unavailable(annotations: &BTreeMap<String, String>) -> Result<Amount,
     }
 }
 
+/// The longest name of an object (a DNS subdomain, RFC 1123).
+const MAX_NAME: usize = 253;
+
+/// The RolloutStrategy that a target's annotation names; `None` when it names none. A name that no object can have is refused
+/// like any other bad value.
+pub fn strategy(value: Option<&str>) -> Result<Option<String>, BadAnnotation> {
+    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_label = |label: &str| {
+        let ends = [label.bytes().next(), label.bytes().next_back()];
+        ends.into_iter().all(|end| end.is_some_and(is_inner))
+            && label.bytes().all(|byte| is_inner(byte) || byte == b'-')
+    };
+    match value {
+        Some(name) if name.len() > MAX_NAME || !name.split('.').all(is_label) => {
+            let allowed = "the name of a RolloutStrategy in the same namespace";
+            Err(BadAnnotation { key: names::STRATEGY, value: name.to_owned(), allowed })
+        }
+        name => Ok(name.map(ToOwned::to_owned)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,5 +128,23 @@ mod tests {
             "annotation apps.openyurt.io/max-unavailable: \"150%\" is not an integer from 0 to 2147483647 or a percentage \
              from 0% to 100%"
         );
+    }
+
+    #[test]
+    fn a_strategy_is_named_by_what_can_be_a_name() {
+        let longest = "a".repeat(MAX_NAME);
+        for (name, is_one) in [
+            ("in-waves", true),
+            ("v1.in-waves", true),
+            (&longest, true),
+            ("", false),
+            ("-a", false),
+            ("a.", false),
+            ("A", false),
+            (&format!("{longest}a"), false),
+        ] {
+            assert_eq!(strategy(Some(name)).is_ok(), is_one, "{name:?}");
+        }
+        assert_eq!(strategy(None), Ok(None));
     }
 }

@@ -6,7 +6,7 @@ mod yaml;
 
 use serde_json::Value;
 
-use crate::rbac::{self, DAEMON_UPDATER, LEADER_ENDPOINTS_CONTROLLER};
+use crate::rbac::{self, APPSET_CONTROLLER, DAEMON_UPDATER, LEADER_ENDPOINTS_CONTROLLER};
 
 /// Why a file could not be made: a type does not serialise. No input can cause it, so a test finds it.
 #[derive(Debug, thiserror::Error)]
@@ -32,12 +32,13 @@ pub enum GenerateError {
 /// All of them: paths relative to the repository's root, and contents.
 pub fn files() -> Result<Vec<(&'static str, String)>, GenerateError> {
     Ok(vec![
+        file("deploy/appset-controller/rbac.yaml", || rights(&APPSET_CONTROLLER))?,
         file("deploy/crds/approvalrequests.drover.dev.yaml", crd::approval_requests)?,
         file("deploy/crds/fleetrollouts.drover.dev.yaml", crd::fleet_rollouts)?,
         file("deploy/crds/nodepools.apps.openyurt.io.yaml", crd::node_pools)?,
         file("deploy/crds/rolloutstrategies.drover.dev.yaml", crd::rollout_strategies)?,
         file("deploy/crds/yurtappsets.apps.openyurt.io.yaml", crd::yurt_app_sets)?,
-        file("deploy/daemon-updater/policies.yaml", policies::rollouts)?,
+        file("deploy/rollouts/policies.yaml", policies::rollouts)?,
         file("deploy/daemon-updater/rbac.yaml", || rights(&DAEMON_UPDATER))?,
         file("deploy/leader-endpoints-controller/policies.yaml", policies::pools)?,
         file("deploy/leader-endpoints-controller/rbac.yaml", || rights(&LEADER_ENDPOINTS_CONTROLLER))?,

@@ -122,8 +122,42 @@ pub const LEADER_ENDPOINTS_CONTROLLER: Service = Service {
     ],
 };
 
+/// appset-controller: it reads YurtAppSets, NodePools and what strategies say and ask for, keeps a workload in each pool and the
+/// revisions that they are of, keeps each FleetRollout, and asks for approvals. Pods it never touches.
+pub const APPSET_CONTROLLER: Service = Service {
+    account: "appset-controller",
+    role: "drover-appset-controller",
+    everywhere: &[
+        Rule::on("apps.openyurt.io", "yurtappsets", &["list", "watch"]),
+        Rule::on("apps.openyurt.io", "yurtappsets/status", &["patch"]),
+        Rule::on("apps.openyurt.io", "nodepools", &["list", "watch"]),
+        // Server-side apply makes what is not there: patch is not enough for that.
+        Rule::on("apps", "deployments", &["create", "delete", "list", "patch", "watch"]),
+        Rule::on("apps", "statefulsets", &["create", "delete", "list", "patch", "watch"]),
+        Rule::on("apps", "controllerrevisions", &["create", "delete", "get", "list", "patch", "watch"]),
+        Rule::on("drover.dev", "approvalrequests", &["create", "get", "list", "watch"]),
+        Rule::on("drover.dev", "fleetrollouts", &["create", "delete", "get", "list", "patch", "watch"]),
+        Rule::on("drover.dev", "fleetrollouts/status", &["patch"]),
+        Rule::on("drover.dev", "rolloutstrategies", &["get", "list", "watch"]),
+        Rule::on("", "events", &["create", "patch"]),
+        Rule::on("authentication.k8s.io", "tokenreviews", &["create"]),
+    ],
+    within: &[
+        (
+            NAMESPACE,
+            &[
+                Rule::on("coordination.k8s.io", "leases", &["create"]),
+                Rule::on("coordination.k8s.io", "leases", &["list", "patch", "watch"])
+                    .named(&["drover-appset-controller"]),
+            ],
+        ),
+        // A live yurt-manager drives the same YurtAppSets: Drover looks before it acts.
+        ("kube-system", &[Rule::on("coordination.k8s.io", "leases", &["list", "watch"]).named(&["yurt-manager"])]),
+    ],
+};
+
 /// All services.
-pub const SERVICES: [&Service; 2] = [&DAEMON_UPDATER, &LEADER_ENDPOINTS_CONTROLLER];
+pub const SERVICES: [&Service; 3] = [&APPSET_CONTROLLER, &DAEMON_UPDATER, &LEADER_ENDPOINTS_CONTROLLER];
 
 impl Rule {
     const fn on(group: &'static str, resource: &'static str, verbs: &'static [&'static str]) -> Self {
@@ -229,6 +263,18 @@ mod tests {
         };
         let common = ["events", "leases", "tokenreviews"];
         let own = |service| changed(service).into_iter().filter(|of| !common.contains(of)).collect::<Vec<_>>();
+        assert_eq!(
+            own(&APPSET_CONTROLLER),
+            [
+                "approvalrequests",
+                "controllerrevisions",
+                "deployments",
+                "fleetrollouts",
+                "fleetrollouts/status",
+                "statefulsets",
+                "yurtappsets/status",
+            ]
+        );
         assert_eq!(
             own(&DAEMON_UPDATER),
             ["approvalrequests", "daemonsets", "fleetrollouts", "fleetrollouts/status", "pods"]

@@ -40,16 +40,17 @@ const FIXED: [&str; 4] = ["selector", "serviceName", "volumeClaimTemplates", "po
 /// revision that is rendered, by OpenYurt or by Drover.
 pub fn body(rendered: &Rendered, child: &Child, same_revision: bool) -> Body {
     let mut body = rendered.body.clone();
+    let spec = child.spec.value();
     let recorded = child.annotations.get(names::TEMPLATE).map(String::as_str);
     let template = rendered.template.to_string();
     if rendered.name() != child.name {
         body["metadata"]["name"] = child.name.as_str().into();
-        keep_fixed(&mut body, &child.spec);
+        keep_fixed(&mut body, &spec);
     }
-    let live = &child.spec["template"];
+    let live = &spec["template"];
     let wanted = &rendered.body["spec"]["template"];
     let was_kept = child.annotations.contains_key(names::KEPT_TEMPLATE);
-    let (kept, labelled) = match pods(rendered, child, same_revision) {
+    let (kept, labelled) = match pods(rendered, child, live, same_revision) {
         Pods::Rendered => (false, false),
         Pods::Kept(hash) => {
             body["spec"]["template"] = live.clone();
@@ -73,8 +74,7 @@ pub fn body(rendered: &Rendered, child: &Child, same_revision: bool) -> Body {
     Body { body, restarts, by_hand }
 }
 
-fn pods(rendered: &Rendered, child: &Child, same_revision: bool) -> Pods {
-    let live = &child.spec["template"];
+fn pods(rendered: &Rendered, child: &Child, live: &Value, same_revision: bool) -> Pods {
     let Some(revision) = revision_on_pods(live) else { return Pods::Rendered };
     let recorded = child.annotations.get(names::TEMPLATE);
     let labelled = || with_revision(&rendered.body["spec"]["template"], revision);

@@ -32,6 +32,11 @@ impl Hash {
         Self(text.bytes().fold(0xcbf2_9ce4_8422_2325, fold))
     }
 
+    /// Its bits.
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+
     /// The half of it that is short enough for names: 8 hexadecimal digits. Collisions of these are to be expected.
     pub fn short(self) -> String {
         format!("{:08x}", (self.0 >> 32) ^ (self.0 & 0xffff_ffff))

@@ -5,6 +5,8 @@
 //! other one is left alone, whatever its labels.
 
 mod object;
+mod spec;
+mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +14,8 @@ use api::names::app_set::{self as names, WorkloadKind};
 
 use crate::render::Owner;
 pub use object::{Child, Controller, Counts};
+pub use spec::Spec;
+pub(crate) use wire::Object;
 
 /// The workloads of a YurtAppSet.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -39,7 +43,7 @@ pub struct Member<'a> {
 
 impl<'a> Family<'a> {
     /// The workloads of this YurtAppSet, whose workloads are of this kind, among those of its namespace.
-    pub fn of(owner: &Owner, kind: WorkloadKind, chosen: &BTreeSet<&str>, children: &'a [Child]) -> Self {
+    pub fn of(owner: &Owner, kind: WorkloadKind, chosen: &BTreeSet<&str>, children: impl IntoIterator<Item = &'a Child>) -> Self {
         let mut family = Self::default();
         let mut own: BTreeMap<&str, Vec<&Child>> = BTreeMap::new();
         let mut orphans: BTreeMap<&str, Vec<&Child>> = BTreeMap::new();
@@ -97,7 +101,7 @@ impl Child {
     }
 
     fn selected_pool(&self) -> Option<&str> {
-        self.spec.pointer("/selector/matchLabels")?.get(names::POOL_NAME)?.as_str()
+        self.spec.pool()
     }
 
     /// Which of two in one pool is the pool's: one that stays, then the older one, whose pods are more likely to serve. It does not

@@ -7,6 +7,7 @@
 mod deletions;
 mod hold;
 mod input;
+mod known;
 mod pool;
 mod step;
 mod target;
@@ -25,6 +26,7 @@ use crate::revisions::{self, Current, Record};
 pub use deletions::Pace;
 pub use hold::Hold;
 pub use input::{Input, OnRefusal, Read, Released, Standing};
+pub use known::Known;
 pub use step::{Action, Cause, Step, Trial};
 use target::Targets;
 
@@ -49,6 +51,10 @@ pub struct Plan {
     pub complaints: Vec<String>,
     /// When to look again though nothing changed.
     pub revisit: Option<Timestamp>,
+    /// Steps were left out ([`Released::Unbound`]): there is more to write than this plan says.
+    pub left_out: bool,
+    /// What the next plan need not look at again.
+    pub known: Known,
 }
 
 /// What is asked for and who is there.
@@ -61,7 +67,7 @@ pub struct Outlook<'a> {
 }
 
 /// Looks at a snapshot.
-pub fn outlook<'a>(set: &'a YurtAppSet, pools: &'a [Pool], children: &'a [Child]) -> Outlook<'a> {
+pub fn outlook<'a>(set: &'a YurtAppSet, pools: &'a [Pool], children: &[&'a Child]) -> Outlook<'a> {
     let selection = select(&set.spec, pools);
     let chosen = selection.iter().flat_map(|selection| selection.pools.keys().copied()).collect();
     let owner = Owner::of(set);
@@ -71,7 +77,7 @@ pub fn outlook<'a>(set: &'a YurtAppSet, pools: &'a [Pool], children: &'a [Child]
         children.iter().find(|child| child.controller.as_ref().is_some_and(|controller| controller.uid == owner.uid))
     };
     let kind = read.map(|workload| workload.template.kind).or_else(|| theirs().map(|child| child.kind));
-    let family = Family::of(&owner, kind.unwrap_or(names::WorkloadKind::Deployment), &chosen, children);
+    let family = Family::of(&owner, kind.unwrap_or(names::WorkloadKind::Deployment), &chosen, children.iter().copied());
     Outlook { selection, family }
 }
 
@@ -90,6 +96,7 @@ pub fn plan(input: &Input<'_>) -> Plan {
         }
     };
     let mut targets = Targets::new(input, &selection, &family);
+    plan.known = targets.nothing_known();
     for pool in selection.pools.values() {
         pool::plan(&mut plan, input, &mut targets, &family, pool);
     }
@@ -121,6 +128,7 @@ fn retire(plan: &mut Plan, input: &Input<'_>, family: &Family<'_>) {
     used.extend(input.set.status.as_ref().map(|status| status.current_revision.as_str()));
     let pinned = pins::pins(input.set).unwrap_or_default();
     used.extend(pinned.values().map(String::as_str));
+    used.extend(input.returns.values().map(String::as_str).chain(input.last_completed));
     match revisions::surplus(&Owner::of(input.set), input.history, &used, input.set.spec.revision_history_limit) {
         // A workload that a mirror does not show may be of one of them.
         Ok(surplus) if input.read == Read::Mirror => plan.confirm |= !surplus.is_empty(),

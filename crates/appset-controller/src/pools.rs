@@ -4,14 +4,20 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use api::node_pool::NodePool;
 use api::yurt_app_set::{InvalidSelector, Selector, YurtAppSetSpec};
-use planner::fleet::Name;
+use planner::fleet::{Name, Uid};
 use planner::strategy;
 
-/// A NodePool as selectors see it.
+use crate::canonical::Hash;
+
+/// A NodePool as selectors and rollouts see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pool {
     /// Its name.
     pub name: String,
+    /// Its UID: a pool that is made again under its name is another one to a run.
+    pub uid: Uid,
+    /// Its status does not say that none of its nodes is Ready. One that says nothing counts as reachable.
+    pub reachable: bool,
     /// Its labels, by key.
     labels: Vec<(Name, Name)>,
 }
@@ -34,21 +40,44 @@ pub struct Selection<'a> {
 }
 
 impl Pool {
-    /// A pool of this name and these labels.
+    /// A pool of this name and these labels, of which nothing else is known.
     pub fn new<'a>(name: &str, labels: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let labels: BTreeMap<&str, &str> = labels.into_iter().collect();
         Self {
             name: name.to_owned(),
+            uid: uid(name),
+            reachable: true,
             labels: labels.into_iter().map(|(key, value)| (key.into(), value.into())).collect(),
         }
     }
+
+    /// The same with its UID, and with how many of its nodes its status says are Ready, if it says so.
+    #[must_use]
+    pub fn seen(self, uid: Uid, ready_nodes: Option<i64>) -> Self {
+        Self { uid, reachable: ready_nodes.is_none_or(|ready| ready > 0), ..self }
+    }
+
+    /// Its labels, by key.
+    pub fn labels(&self) -> &[(Name, Name)] {
+        &self.labels
+    }
+}
+
+/// A UID, or for a text that is none (objects are what others make them) one that only this text has.
+pub(crate) fn uid(text: &str) -> Uid {
+    text.parse().unwrap_or_else(|_| {
+        let [high, low] = ["high", "low"].map(|half| u128::from(Hash::of_text(&format!("{half}/{text}")).bits()));
+        Uid::from_u128((high << 64) | low)
+    })
 }
 
 impl From<&NodePool> for Pool {
     fn from(pool: &NodePool) -> Self {
         let labels = pool.metadata.labels.iter().flatten();
         let labels = labels.map(|(key, value)| (key.as_str(), value.as_str()));
-        Self::new(pool.metadata.name.as_deref().unwrap_or_default(), labels)
+        let seen = Self::new(pool.metadata.name.as_deref().unwrap_or_default(), labels);
+        let ready = pool.status.as_ref().map(|status| i64::from(status.ready_node_num));
+        seen.seen(uid(pool.metadata.uid.as_deref().unwrap_or_default()), ready)
     }
 }
 

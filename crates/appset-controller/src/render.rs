@@ -4,6 +4,7 @@
 //! order, replicas and images; then their patches as one patch. After that the pool is put in once more: a patch may not take pods
 //! out of their pool, nor the workload away from its YurtAppSet.
 
+mod bound;
 mod error;
 mod patch;
 mod stamp;
@@ -11,10 +12,12 @@ mod stamp;
 use api::names::app_set::{self as names, WorkloadKind};
 use api::yurt_app_set::{Template, Tweak, Workload, YurtAppSet};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use planner::strategy::Amount;
 use serde_json::{Map, Value, json};
 
 use crate::canonical::Hash;
 use crate::pools::{Choice, Pool};
+pub use bound::keeps_bound;
 pub use error::RenderError;
 use patch::Patches;
 
@@ -40,6 +43,8 @@ pub struct Renderer {
     kind: WorkloadKind,
     template: Template,
     tweaks: Vec<Tweaking>,
+    /// Of its pods in a pool, how many may be missing while they are replaced; `None`: as the template says.
+    max_unavailable: Option<Amount>,
 }
 
 /// A tweak, and the pools that it is about.
@@ -88,7 +93,14 @@ impl Renderer {
             kind: workload.template.kind,
             template: workload.template.template,
             tweaks: workload.tweaks.into_iter().enumerate().map(tweaking).collect::<Result<_, RenderError>>()?,
+            max_unavailable: None,
         })
+    }
+
+    /// The same with a bound on the rolling update in each pool, whatever the template says of it.
+    #[must_use]
+    pub fn bounded(self, max_unavailable: Option<Amount>) -> Self {
+        Self { max_unavailable, ..self }
     }
 
     /// What the workloads are.
@@ -111,6 +123,9 @@ impl Renderer {
         }
         patches.apply(&mut object, pool)?;
         drop_nulls(&mut object);
+        if let Some(most) = self.max_unavailable {
+            bound::bound(self.kind, &mut object, most);
+        }
         stamp::stamp(&mut object, &self.stamps(pool))?;
         stamp::check_labels(&object, &pool.name)?;
         let template = Hash::of(&object["spec"]["template"]);

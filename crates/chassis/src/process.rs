@@ -182,6 +182,15 @@ impl Process {
         &self.tasks
     }
 
+    /// Starts a task that is done when the process is to stop, wherever it stands then: one that only takes things in.
+    pub fn until_stopped(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
+        let stopping = self.shutdown.stopping();
+        self.tasks.spawn(name, async move {
+            tokio::select! { () = work => {} () = stopping.cancelled() => {} }
+            Ok::<(), Infallible>(())
+        });
+    }
+
     /// Ends the process as SIGTERM does, and tells its parts that it ends.
     pub fn shutdown(&self) -> &Shutdown {
         &self.shutdown

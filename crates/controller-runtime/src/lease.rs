@@ -35,6 +35,7 @@ mod section;
 mod settings;
 mod store;
 mod view;
+mod yurt_manager;
 
 pub use elect::{Election, LeaseElection, Unopposed};
 pub use gate::{Acting, Gate};
@@ -44,3 +45,4 @@ pub use metrics::LeaseMetrics;
 pub use neighbour::{Neighbour, NeighbourWatch};
 pub use section::Lease;
 pub use settings::{LeaseSettings, LeaseSettingsError};
+pub use yurt_manager::YurtManager;

@@ -13,6 +13,8 @@ pub mod fleet;
 pub mod lease;
 pub mod mirror;
 pub mod queue;
+pub mod rollout_service;
 pub mod rollouts;
 pub mod token_review;
 pub mod watch;
+pub mod work;

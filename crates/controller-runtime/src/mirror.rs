@@ -138,6 +138,11 @@ impl<T: Mirrored> Mirror<T> {
         self.lock().apply(object);
     }
 
+    /// Takes in that we deleted an object, as [`Mirror::note`] does what we wrote. If it lingers (finalizers), the watch shows it again.
+    pub fn note_deleted(&self, uid: Uid) {
+        self.lock().remove(uid);
+    }
+
     /// All objects, in no order.
     pub fn all(&self) -> Vec<Arc<T>> {
         self.lock().objects.values().cloned().collect()

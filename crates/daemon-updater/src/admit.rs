@@ -3,15 +3,13 @@
 use api::annotations::{self, BadAnnotation, UpdateStrategy};
 use api::daemon_set::DaemonSet;
 use api::names;
+use controller_runtime::rollouts;
 use jiff::SignedDuration;
 use planner::fleet::Uid;
 use planner::placement::Placement;
 use planner::strategy::Amount;
 
 use crate::rollback::RolledBack;
-
-/// The longest name of an object (a DNS subdomain, RFC 1123).
-const MAX_NAME: usize = 253;
 
 /// A DaemonSet that Drover upgrades.
 #[derive(Debug, Clone)]
@@ -33,6 +31,14 @@ pub(crate) struct Target {
     pub(crate) placement: Placement,
     /// Old runs that are kept.
     pub(crate) history: usize,
+}
+
+impl Target {
+    /// As far as its runs are about it.
+    pub(crate) fn of_runs(&self) -> rollouts::Target<'_> {
+        let Self { uid, namespace, name, strategy, history, .. } = self;
+        rollouts::Target { namespace, name, uid: *uid, strategy: strategy.as_deref(), history: *history }
+    }
 }
 
 /// What a DaemonSet is to Drover.
@@ -85,29 +91,12 @@ fn parse(daemon_set: &DaemonSet) -> Result<Option<Target>, Refusal> {
         generation: metadata.generation,
         observed: daemon_set.is_observed(),
         budget: annotations::max_unavailable(&metadata.annotations)?,
-        strategy: strategy_name(metadata.annotations.get(names::STRATEGY))?,
+        strategy: annotations::strategy(metadata.annotations.get(names::STRATEGY).map(String::as_str))?,
         rolled_back: metadata.annotations.get(names::ROLLED_BACK).and_then(|value| RolledBack::parse(value)),
         min_ready: daemon_set.min_ready(),
         placement: spec.template.spec.placement(),
         history: daemon_set.history_limit(),
     }))
-}
-
-/// A name that no object can have is refused like any other bad value.
-fn strategy_name(value: Option<&String>) -> Result<Option<String>, BadAnnotation> {
-    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let is_label = |label: &str| {
-        let ends = [label.bytes().next(), label.bytes().next_back()];
-        ends.into_iter().all(|end| end.is_some_and(is_inner))
-            && label.bytes().all(|byte| is_inner(byte) || byte == b'-')
-    };
-    match value {
-        Some(name) if name.len() > MAX_NAME || !name.split('.').all(is_label) => {
-            let allowed = "the name of a RolloutStrategy in the same namespace";
-            Err(BadAnnotation { key: names::STRATEGY, value: name.clone(), allowed })
-        }
-        name => Ok(name.cloned()),
-    }
 }
 
 #[cfg(test)]
@@ -136,24 +125,6 @@ mod tests {
             assert!(matches!(admitted(&json!({ names::UPDATE_STRATEGY: value }), "OnDelete"), Admission::NotOurs));
         }
         assert!(matches!(admitted(&json!({}), "RollingUpdate"), Admission::NotOurs));
-    }
-
-    #[test]
-    fn a_strategy_is_named_by_what_can_be_a_name() {
-        let longest = "a".repeat(MAX_NAME);
-        for (name, is_one) in [
-            ("in-waves", true),
-            ("v1.in-waves", true),
-            (&longest, true),
-            ("", false),
-            ("-a", false),
-            ("a.", false),
-            ("A", false),
-            (&format!("{longest}a"), false),
-        ] {
-            assert_eq!(strategy_name(Some(&name.to_owned())).is_ok(), is_one, "{name:?}");
-        }
-        assert_eq!(strategy_name(None), Ok(None));
     }
 
     #[test]

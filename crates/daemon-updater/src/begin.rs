@@ -1,28 +1,20 @@
 //! Second step: the run of the DaemonSet's newest revision. Found, continued, or begun.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use api::controller_revision::{self, ControllerRevision};
-use api::fleet_rollout::{DesiredState, FleetRollout, FleetRolloutSpec, Phase, Revision, TargetRef};
-use api::names::reason;
-use controller_runtime::events::{Note, Severity};
-use controller_runtime::rollouts::{self, End};
-use jiff::Timestamp;
+use api::fleet_rollout::Revision;
+use controller_runtime::rollouts::{Beginning, Letters};
 use k8s_openapi::api::apps::v1 as apps;
+use kube::Resource;
 use kube::api::{ListParams, Request};
-use kube::{Resource, ResourceExt};
-use planner::fleet::{Name, Uid};
-use planner::rollout::Run;
+use planner::fleet::Name;
 use serde::Deserialize;
 
 use crate::admit::Target;
 use crate::context::{Context, Current, Places};
-use crate::letters::Letters;
-use crate::publish::subject;
 use crate::reconcile::Error;
 use crate::rollback;
-use crate::rules::{self, Rules};
 
 /// How soon revisions are asked for again when a pod has one that is not known.
 pub(crate) const ASK_AGAIN: Duration = Duration::from_secs(5);
@@ -55,18 +47,16 @@ pub(crate) async fn current(
 ) -> Result<(), Error> {
     match current.as_mut() {
         Some(known) if known.generation == target.generation && !asks_again(known) => {
-            if let Some(newer) = context.rollouts.get(uid(&known.object)) {
-                known.object = newer;
-            }
+            context.desk.refresh(&mut known.rollout);
         }
         // A write of the last run's status is under way, and would undo that the run is over. Its end wakes the next look.
-        Some(known) if known.publishing && known.generation != target.generation => {}
+        Some(known) if known.rollout.is_publishing() && known.generation != target.generation => {}
         // The template may have changed: the last run goes on to be watched, and starts nothing (`Target::observed`).
         _ if !target.observed => {}
         _ => find(context, target, current).await?,
     }
     match current {
-        Some(current) => rules::complete(context, target, current).await,
+        Some(current) => Ok(context.desk.complete(target.of_runs(), &mut current.rollout).await?),
         None => Ok(()),
     }
 }
@@ -88,7 +78,7 @@ async fn find(context: &Context, target: &Target, current: &mut Option<Box<Curre
     let mine = revisions.items.iter().filter(|revision| revision.daemon_set() == Some(&owner));
     let hashes = mine.filter_map(|revision| Some((revision.metadata.name.as_str(), revision.hash()?)));
     let known = Known { newest, hashes: hashes.collect() };
-    if let Some(same) = current.as_mut().filter(|known| known.object.spec.revision.number == newest.revision) {
+    if let Some(same) = current.as_mut().filter(|known| known.rollout.object.spec.revision.number == newest.revision) {
         same.generation = target.generation;
         same.doubtful_revision = false;
         same.known = known.names();
@@ -108,36 +98,18 @@ async fn begin(
     before: Option<&Current>,
 ) -> Result<Option<Current>, Error> {
     let Some(hash) = known.newest.hash() else { return Ok(None) };
-    let runs = context.rollouts.of(&target.uid);
-    let number = known.newest.revision;
-    let older: Vec<_> =
-        runs.iter().filter(|run| run.spec.revision.number < number).map(|run| told(run, before)).collect();
-    let object = match runs.iter().find(|run| run.spec.revision.number == number) {
-        Some(object) => object.clone(),
-        None => Arc::new(create(context, target, known, &older).await?),
+    let revision = Revision { name: known.newest.metadata.name.clone(), number: known.newest.revision };
+    let beginning = Beginning {
+        rollback_of: target.rolled_back.as_ref().and_then(|done| done.led_to(&revision)).cloned(),
+        revision,
+        first: known.hashes.len() == 1,
+        implied: context.config.rollout.implied(target.budget),
     };
-    let run = record(&object).unwrap_or_else(|| {
-        let last = older.iter().max_by_key(|run| run.spec.revision.number);
-        let recorded = if before.is_none() { last.and_then(record) } else { None };
-        let run = Run::begin(before.map(|before| &before.run).or(recorded.as_ref()));
-        match failed_before(&object, &older) {
-            None => run,
-            Some(evidence) => {
-                let about = subject(&target.namespace, &target.name, target.uid);
-                context.events.record(&about, Severity::Warning, reason::HALTED, Note::Said(evidence.clone()));
-                run.returned(evidence, Timestamp::now())
-            }
-        }
-    });
-    let last_completed = rollback::last_completed(&older, &known.newest.metadata.name, &known.hashes);
-    retire(context, &object, &older, target.history).await?;
+    let rollout = context.desk.begin(target.of_runs(), beginning, before.map(|before| &before.rollout)).await?;
     let losses_seen = context.fleet.lock().losses_after(u64::MAX).1;
     Ok(Some(Current {
-        published: object.status.clone(),
-        rules: Rules::of(&object),
-        object,
-        run,
-        last_completed,
+        last_completed: rollback::completed(rollout.last_completed.as_deref(), &known.hashes),
+        rollout,
         rolled_back: None,
         generation: target.generation,
         revision: hash.into(),
@@ -149,106 +121,6 @@ async fn begin(
         // What becomes of a delete under way concerns the pod, whichever run began it.
         doubts: before.map_or_else(Vec::new, |before| before.doubts.clone()),
         refused: None,
-        publishing: false,
-        looked_at: None,
         deletes: before.map_or_else(Letters::default, |before| before.deletes.clone()),
-        written: Letters::default(),
-        report: None,
     }))
-}
-
-/// Rule 6: halted is sticky across returns of the same revision. What was seen when this one halted, if it did; so whoever
-/// undoes a rollback (GitOps) restarts nothing.
-fn failed_before(object: &FleetRollout, older: &[FleetRollout]) -> Option<String> {
-    let same = older.iter().filter(|run| run.spec.revision.name == object.spec.revision.name);
-    let last = same.max_by_key(|run| run.spec.revision.number)?;
-    let halt = last.status.as_ref()?.halt.as_ref()?;
-    Some(format!("this revision failed in {}: {}", last.name_any(), halt.evidence))
-}
-
-/// The object of a run that begins now.
-async fn create(
-    context: &Context,
-    target: &Target,
-    known: &Known<'_>,
-    older: &[FleetRollout],
-) -> Result<FleetRollout, Error> {
-    let revision = Revision { name: known.newest.metadata.name.clone(), number: known.newest.revision };
-    let rollback_of = target.rolled_back.as_ref().and_then(|done| done.led_to(&revision)).cloned();
-    let mut given = rules::give(context, target).await?;
-    if let (Some(failed), None) = (&rollback_of, &given.strategy) {
-        // Whoever took the strategy away does not keep a bad release from being taken back.
-        let failed = older.iter().find(|run| run.spec.revision.number == failed.number);
-        given.strategy = failed.and_then(|run| run.spec.strategy.clone());
-    }
-    // What never had another revision has nothing to start, and what goes back must not wait.
-    let waits = given.strategy.as_ref().is_some_and(|strategy| strategy.start_paused);
-    let is_paused = waits && rollback_of.is_none() && known.hashes.len() > 1;
-    let spec = FleetRolloutSpec {
-        target_ref: TargetRef {
-            api_version: "apps/v1".to_owned(),
-            kind: "DaemonSet".to_owned(),
-            name: target.name.clone(),
-            uid: target.uid.to_string(),
-        },
-        revision,
-        strategy: given.strategy,
-        strategy_name: given.name,
-        rollback_of,
-        desired_state: if is_paused { DesiredState::Paused } else { DesiredState::Running },
-        promoted_through: None,
-        resume_token: None,
-    };
-    let _permit = context.leadership.permit()?;
-    let created = rollouts::create(&context.client, &target.namespace, spec).await.map_err(Error::Create)?;
-    tracing::info!(run = created.metadata.name, "run begins");
-    Ok(created)
-}
-
-/// The run's object once more, after somebody deleted it. Its memory is in this process.
-pub(crate) async fn create_again(context: &Context, lost: &FleetRollout) -> Result<FleetRollout, Error> {
-    let _permit = context.leadership.permit()?;
-    let namespace = lost.metadata.namespace.as_deref().unwrap_or_default();
-    rollouts::create(&context.client, namespace, lost.spec.clone()).await.map_err(Error::Create)
-}
-
-/// An older run as it is. The status of the last one is written behind, and its watch lags behind that.
-fn told(run: &FleetRollout, before: Option<&Current>) -> FleetRollout {
-    let mut run = run.clone();
-    if let Some(before) = before.filter(|before| before.object.metadata.uid == run.metadata.uid) {
-        let status = |report| rollouts::status(&before.object, report, &before.run, Timestamp::now());
-        run.status = before.report.as_ref().map(status).or_else(|| before.published.clone());
-    }
-    run
-}
-
-/// Older runs are over, and beyond the history limit they go.
-async fn retire(context: &Context, newest: &FleetRollout, older: &[FleetRollout], keep: usize) -> Result<(), Error> {
-    for run in older {
-        let known = context.rollouts.get(uid(run)).and_then(|known| Some(known.status.as_ref()?.phase));
-        if matches!(known, Some(Phase::Completed | Phase::Superseded | Phase::RolledBack)) {
-            continue;
-        }
-        let _permit = context.leadership.permit()?;
-        let ended = match (&run.status, &newest.spec.rollback_of) {
-            (Some(status), _) if status.phase == Phase::Completed => {
-                rollouts::publish(&context.client, run, status).await
-            }
-            (_, Some(failed)) if failed.number == run.spec.revision.number => {
-                rollouts::end(&context.client, run, End::RolledBack, Timestamp::now()).await
-            }
-            _ => rollouts::end(&context.client, run, End::Superseded, Timestamp::now()).await,
-        };
-        ended.map_err(Error::Retire)?;
-    }
-    let _permit = context.leadership.permit()?;
-    rollouts::prune(&context.client, older, keep).await.map_err(Error::Retire)
-}
-
-fn record(object: &FleetRollout) -> Option<Run> {
-    Some(Run::restore(object.status.as_ref()?.record.as_ref()?))
-}
-
-fn uid(object: &FleetRollout) -> Uid {
-    controller_runtime::mirror::Mirrored::uid(object)
 }

@@ -17,10 +17,12 @@ use planner::rollout::Restart;
 
 use crate::admit::Target;
 use crate::context::{Context, Current, Ended};
-use crate::publish::subject;
 
 /// How long starts wait after a refusal that names no time of its own.
 const AFTER_REFUSAL: Duration = Duration::from_secs(5);
+
+/// What a delete leaves that was not simply accepted.
+pub(crate) type DeleteEnded = (Restart, Fate);
 
 /// How a delete ended.
 #[derive(Debug)]
@@ -49,9 +51,9 @@ pub(crate) fn commit(
     for step in steps {
         // From here on no plan sees this pod as it was.
         context.fleet.overlay_delete(target.uid, &step.node, step.pod_uid);
-        current.run.activate(&step, now);
+        current.rollout.run.activate(&step, now);
         let (context, letters, daemon_set) = (context.clone(), current.deletes.clone(), target.uid);
-        let about = subject(&target.namespace, &target.name, daemon_set);
+        let about = context.desk.subject(&target.namespace, &target.name, daemon_set);
         let namespace = target.namespace.clone();
         tokio::spawn(async move {
             let fate = delete(&context, &namespace, &step).await;
@@ -79,7 +81,7 @@ pub(crate) fn commit(
 pub(crate) fn receive(context: &Context, target: &Target, current: &mut Current, step: Restart, fate: Fate) {
     let take_back = |current: &mut Current| {
         context.fleet.lift_overlay(target.uid, &step.node, step.pod_uid);
-        current.run.retract(step.node_uid);
+        current.rollout.run.retract(step.node_uid);
     };
     match fate {
         Fate::Accepted => {}
@@ -109,7 +111,7 @@ pub(crate) async fn resolve(context: &Context, target: &Target, current: &mut Cu
                 if same && pod.metadata.deletion_timestamp.is_none() {
                     tracing::info!(pod = %step.pod, "the delete without an answer did not happen");
                     context.fleet.lift_overlay(target.uid, &step.node, step.pod_uid);
-                    current.run.retract(step.node_uid);
+                    current.rollout.run.retract(step.node_uid);
                 }
             }
             Ok(None) => {}

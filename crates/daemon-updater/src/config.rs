@@ -8,13 +8,12 @@ use api::fleet_rollout::strategy::{FailurePolicy, NodeLoss, SlowStart, Strategy,
 use chassis::workers::WorkerSetting;
 use chassis::{About, Flag, Period, Refused, ServiceConfig};
 use controller_runtime::client::ClientSettings;
-use controller_runtime::lease::Lease;
+use controller_runtime::lease::{Lease, YurtManager};
+use controller_runtime::rollout_service::Settings as RolloutService;
 use jiff::SignedDuration;
 use planner::strategy as plan;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::rollout_service::Settings as RolloutServiceSettings;
 
 /// One day, in milliseconds.
 const DAY: u64 = 86_400_000;
@@ -37,7 +36,7 @@ pub struct Config {
     /// Other services of Drover, where strategies depend on what they drive.
     pub peers: Peers,
     /// `RolloutService`: how far each run is, and why it does not go on.
-    pub rollout_service: RolloutServiceSettings,
+    pub rollout_service: RolloutService,
 }
 
 /// The API server.
@@ -108,18 +107,6 @@ pub struct Peers {
     pub appset_controller: Option<rollouts::Settings>,
 }
 
-/// OpenYurt's own manager.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct YurtManager {
-    /// Namespace of its Lease.
-    pub namespace: String,
-    /// Name of its Lease.
-    pub lease: String,
-    /// Act beside it all the same: its daemon-pod-updater is switched off.
-    pub ignore: bool,
-}
-
 impl ServiceConfig for Config {
     const ABOUT: About = About {
         service: "daemon-updater",
@@ -177,7 +164,7 @@ impl Rollout {
         let seconds = |period: Duration| u32::try_from(period.as_secs()).unwrap_or(u32::MAX);
         let implied = Strategy::implied(budget);
         Strategy {
-            slow_start: self.slow_start,
+            slow_start: Some(self.slow_start),
             unit: UnitPolicy { progress_deadline_seconds: seconds(self.progress_deadline.get()), ..implied.unit },
             failure_policy: FailurePolicy {
                 max_failures: self.max_failures,
@@ -203,7 +190,7 @@ impl Default for Config {
             rollout: Rollout::default(),
             yurt_manager: YurtManager::default(),
             peers: Peers::default(),
-            rollout_service: RolloutServiceSettings::default(),
+            rollout_service: RolloutService::default(),
         }
     }
 }
@@ -242,12 +229,6 @@ impl Default for Rollout {
             max_failures: IntOrPercent(plan::Amount::Percent(5)),
             false_halt_per_mille: 10,
         }
-    }
-}
-
-impl Default for YurtManager {
-    fn default() -> Self {
-        Self { namespace: "kube-system".to_owned(), lease: "yurt-manager".to_owned(), ignore: false }
     }
 }
 

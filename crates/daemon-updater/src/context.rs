@@ -4,19 +4,17 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use api::approval_request::ApprovalRequest;
 use api::daemon_set::DaemonSet;
-use api::fleet_rollout::{FleetRollout, FleetRolloutStatus};
-use api::rollout_strategy::RolloutStrategy;
 use controller_runtime::events::EventRecorder;
 use controller_runtime::fleet::{Fleet, Touched};
 use controller_runtime::lease::{Gate, Leadership, Neighbour};
-use controller_runtime::mirror::{Mirror, Mirrored};
+use controller_runtime::mirror::Mirror;
 use controller_runtime::queue::Queue;
+use controller_runtime::rollouts::{Desk, Letters, Rollout};
 use jiff::Timestamp;
 use kube::Client;
 use planner::fleet::{Name, Uid};
-use planner::rollout::{Report, Restart, Run};
+use planner::rollout::Restart;
 use planner::strategy::Timing;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -27,13 +25,10 @@ use serde::Serialize;
 use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::claims::Claims;
+use crate::commit::DeleteEnded;
 use crate::config::Config;
-use crate::dependencies::Standings;
-use crate::letters::{DeleteEnded, Letters, StatusEnded};
 use crate::pools::Pools;
 use crate::rollback::Completed;
-use crate::rollout_service::Served;
-use crate::rules::Rules;
 
 /// Changes of pods that free no slot are looked at together, this long after the first.
 const LATER: Duration = Duration::from_millis(200);
@@ -48,9 +43,6 @@ pub(crate) struct Context {
     pub(crate) timing: Timing,
     pub(crate) fleet: Fleet,
     pub(crate) daemon_sets: Mirror<DaemonSet>,
-    pub(crate) rollouts: Mirror<FleetRollout>,
-    pub(crate) strategies: Mirror<RolloutStrategy>,
-    pub(crate) approvals: Mirror<ApprovalRequest>,
     pub(crate) pools: Pools,
     pub(crate) queue: Queue<Uid>,
     pub(crate) leadership: Leadership,
@@ -58,16 +50,14 @@ pub(crate) struct Context {
     pub(crate) events: EventRecorder,
     pub(crate) gate: Gate,
     pub(crate) claims: Claims,
-    pub(crate) standings: Standings,
-    /// Where to ask for YurtAppSets.
-    pub(crate) appsets: Option<rollouts::View>,
-    pub(crate) served: Served,
+    /// Their runs.
+    pub(crate) desk: Arc<Desk>,
     pub(crate) runs: Runs,
     pub(crate) metrics: Metrics,
     /// A turn for each delete under way.
     pub(crate) deletes: Semaphore,
     /// Rung when a mirror has completed a full list.
-    pub(crate) listed: Notify,
+    pub(crate) listed: Arc<Notify>,
     /// When a frame that may free a slot of a DaemonSet was received, until a plan has looked.
     pub(crate) freed: Mutex<HashMap<Uid, Instant>>,
 }
@@ -75,12 +65,8 @@ pub(crate) struct Context {
 /// A DaemonSet's present run, between two reconciles.
 #[derive(Debug)]
 pub(crate) struct Current {
-    /// The run's object, as far as it is known.
-    pub(crate) object: Arc<FleetRollout>,
-    /// Its memory.
-    pub(crate) run: Run,
-    /// How it goes.
-    pub(crate) rules: Rules,
+    /// Its object, memory and rules.
+    pub(crate) rollout: Rollout,
     /// Where it goes back to when it fails and its strategy asks for that.
     pub(crate) last_completed: Option<Completed>,
     /// The generation of the DaemonSet whose template was brought back.
@@ -103,19 +89,9 @@ pub(crate) struct Current {
     pub(crate) doubts: Vec<Restart>,
     /// The API server's last refusal of a delete, and when to try again.
     pub(crate) refused: Option<(String, Timestamp)>,
-    /// The status that was written last.
-    pub(crate) published: Option<FleetRolloutStatus>,
-    /// One is being written.
-    pub(crate) publishing: bool,
-    /// When it was last looked whether there is one to write.
-    pub(crate) looked_at: Option<Instant>,
     /// From deletes that run beside the reconcile. Those of an earlier run too: a pod counts as going until it is known that
     /// it does not.
     pub(crate) deletes: Letters<DeleteEnded>,
-    /// From writes of this run's status.
-    pub(crate) written: Letters<StatusEnded>,
-    /// The last plan's report.
-    pub(crate) report: Option<Report>,
 }
 
 /// Eligibility of all nodes, computed again only when template or nodes change.
@@ -184,8 +160,8 @@ impl Runs {
             Entry::Out | Entry::Refused(_) => None,
         });
         let named = |current: &Current| {
-            let name = current.object.metadata.name.clone().unwrap_or_default();
-            Some((name, current.report.as_ref()?.sentence.clone()))
+            let name = current.rollout.object.metadata.name.clone().unwrap_or_default();
+            Some((name, current.rollout.report.as_ref()?.sentence.clone()))
         };
         let mut reports: Vec<_> = idle.filter_map(|current| named(current)).collect();
         reports.sort();
@@ -202,8 +178,6 @@ impl Runs {
 pub(crate) struct Metrics {
     pub(crate) deletes: Family<Ended, Counter>,
     pub(crate) slot_to_delete: Histogram,
-    pub(crate) halts: Counter,
-    pub(crate) held: Counter,
 }
 
 /// How a delete ended.
@@ -218,8 +192,6 @@ impl Default for Metrics {
             deletes: Family::default(),
             // 0.1 ms to 5 s in steps of 1.25: a p99 is known to a quarter.
             slot_to_delete: Histogram::new(exponential_buckets(1e-4, 1.25, 49)),
-            halts: Counter::default(),
-            held: Counter::default(),
         }
     }
 }
@@ -231,12 +203,6 @@ impl Metrics {
             "slot_to_delete_seconds",
             "From the receipt of the frame that frees a slot to the DELETE that uses it",
             self.slot_to_delete.clone(),
-        );
-        registry.register("rollout_halts", "Runs that halted", self.halts.clone());
-        registry.register(
-            "rollout_holds_escalated",
-            "Holds that stand for longer than timing.escalate_after",
-            self.held.clone(),
         );
     }
 }
@@ -270,31 +236,6 @@ impl Context {
         }
     }
 
-    /// A run changed: by a user, or by our own writing, which is no hurry.
-    pub(crate) fn on_run(&self, daemon_set: Option<Uid>) {
-        match daemon_set {
-            Some(daemon_set) => self.queue.add_after(daemon_set, LATER),
-            None => self.listed.notify_one(),
-        }
-    }
-
-    /// A RolloutStrategy came, changed or went: runs that wait for one look again.
-    pub(crate) fn on_strategy(&self, named: Option<&str>) {
-        let Some((namespace, _)) = named.and_then(|key| key.split_once('/')) else { return self.listed.notify_one() };
-        for run in self.rollouts.all() {
-            if run.spec.strategy.is_none() && run.metadata.namespace.as_deref() == Some(namespace) {
-                run.belongs_to().into_iter().for_each(|daemon_set| self.queue.add_after(daemon_set, LATER));
-            }
-        }
-    }
-
-    /// Somebody decided on a wave of this run.
-    pub(crate) fn on_approval(&self, run: Option<Uid>) {
-        let Some(run) = run else { return self.listed.notify_one() };
-        let target = self.rollouts.get(run).and_then(|run| run.belongs_to());
-        target.into_iter().for_each(|daemon_set| self.queue.add(daemon_set));
-    }
-
     /// The labels of a NodePool changed: it may belong to another wave.
     pub(crate) fn on_pool(&self, pool: Option<&Name>) {
         self.pools.changed();
@@ -318,9 +259,7 @@ impl Context {
     pub(crate) fn is_listed(&self) -> bool {
         self.fleet.lock().is_listed()
             && self.daemon_sets.is_listed()
-            && self.rollouts.is_listed()
-            && self.strategies.is_listed()
-            && self.approvals.is_listed()
+            && self.desk.is_listed()
             && self.pools.mirror.is_listed()
     }
 
@@ -333,8 +272,7 @@ impl Context {
     /// The DaemonSet restarts nowhere.
     pub(crate) fn release(&self, daemon_set: Uid) {
         self.claims.lock().set(daemon_set, HashSet::new());
-        self.standings.forget(daemon_set);
-        self.served.forget(daemon_set);
+        self.desk.release(daemon_set);
         self.take_freed(daemon_set);
     }
 }
@@ -365,9 +303,9 @@ impl MirrorDump {
             pods: state.pod_count(),
             pod_bytes: state.pod_bytes(),
             daemon_sets: context.daemon_sets.len(),
-            rollouts: context.rollouts.len(),
-            strategies: context.strategies.len(),
-            approvals: context.approvals.len(),
+            rollouts: context.desk.rollouts.len(),
+            strategies: context.desk.strategies.len(),
+            approvals: context.desk.approvals.len(),
             pools: context.pools.mirror.len(),
             heard: state.view().map(|view| view.heard),
         }

@@ -9,9 +9,7 @@ impl Acting for Context {
     fn relist(&self) {
         self.fleet.relist();
         self.daemon_sets.relist();
-        self.rollouts.relist();
-        self.strategies.relist();
-        self.approvals.relist();
+        self.desk.relist();
         self.pools.mirror.relist();
     }
 
@@ -24,7 +22,7 @@ impl Acting for Context {
     fn forget(&self) {
         self.runs.clear();
         self.claims.lock().clear();
-        self.standings.clear();
+        self.desk.forget();
     }
 
     fn begin(&self) {

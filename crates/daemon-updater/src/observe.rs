@@ -5,8 +5,6 @@ use std::mem;
 use std::sync::Arc;
 
 use controller_runtime::fleet::State;
-use controller_runtime::lease::Neighbour;
-use controller_runtime::rollouts::approvals;
 use jiff::{SignedDuration, Timestamp};
 use planner::fleet::{Name, Node, Pod};
 use planner::rollout::{self, Decided, Facts, Hold, Input, LossSeen, Plan, Progress, Unit, View};
@@ -14,12 +12,11 @@ use planner::strategy::PoolLabels;
 
 use crate::admit::Target;
 use crate::context::{Context, Current, Places};
-use crate::dependencies;
 
 /// Plans the run's next steps. `None` while a mirror is being listed.
 pub(crate) fn plan(context: &Context, target: &Target, current: &mut Current) -> Option<Plan> {
     let silence = SignedDuration::try_from(context.daemon_sets.heard()?.elapsed()).ok()?;
-    let given = current.rules.ask_for_facts().then(|| Given::read(context, target, current));
+    let given = current.rollout.rules.are_named().then(|| Given::read(context, target, current));
     let mut claims = context.claims.lock();
     let state = context.fleet.lock();
     if !state.is_listed() {
@@ -35,9 +32,10 @@ pub(crate) fn plan(context: &Context, target: &Target, current: &mut Current) ->
     units.iter_mut().for_each(|unit| unit.claimed = claims.by_other(target.uid, unit.node.uid));
     let now = Timestamp::now();
     let held = held(context, current, now);
-    let strategy = current.rules.now(target.budget);
+    let strategy = current.rollout.rules.now(target.budget);
     let input = Input {
         now,
+        unit_kind: rollout::UnitKind::Node,
         target: rollout::Target {
             revision: current.revision.clone(),
             observed: target.observed && current.generation == target.generation,
@@ -47,7 +45,7 @@ pub(crate) fn plan(context: &Context, target: &Target, current: &mut Current) ->
         },
         strategy,
         timing: &context.timing,
-        control: current.object.spec.control(),
+        control: current.rollout.object.spec.control(),
         units: &units,
         losses: &losses,
         history: state.loss_history(),
@@ -55,18 +53,19 @@ pub(crate) fn plan(context: &Context, target: &Target, current: &mut Current) ->
         view: View { heard: view.heard.min(now - silence), ..view },
         held,
         facts: Facts {
-            is_rollback: current.object.spec.rollback_of.is_some(),
+            is_rollback: current.rollout.object.spec.rollback_of.is_some(),
             last_completed: current.last_completed.as_ref().map(|completed| &completed.hash),
             ..given.as_ref().map_or_else(Facts::default, Given::facts)
         },
     };
     #[cfg(feature = "seeded-bugs")]
-    let mut plan = crate::seeded::plan(&input, mem::take(&mut current.run));
+    let mut plan = crate::seeded::plan(&input, mem::take(&mut current.rollout.run));
     #[cfg(not(feature = "seeded-bugs"))]
-    let mut plan = rollout::plan(&input, mem::take(&mut current.run));
-    current.run = mem::take(&mut plan.run);
+    let mut plan = rollout::plan(&input, mem::take(&mut current.rollout.run));
+    current.rollout.run = mem::take(&mut plan.run);
     current.doubtful_revision = plan.report.units.iter().any(|(_, hold)| matches!(hold, Hold::UnknownRevision { .. }));
-    let mine: HashSet<_> = current.run.open_nodes().chain(plan.steps.iter().map(|step| step.node_uid)).collect();
+    let mine: HashSet<_> =
+        current.rollout.run.open_nodes().chain(plan.steps.iter().map(|step| step.node_uid)).collect();
     claims.set(target.uid, mine);
     Some(plan)
 }
@@ -79,12 +78,12 @@ struct Given {
 }
 
 impl Given {
-    fn read(context: &Context, target: &Target, current: &mut Current) -> Self {
-        let strategy = current.rules.now(target.budget);
+    fn read(context: &Context, target: &Target, current: &Current) -> Self {
+        let strategy = current.rollout.rules.strategy();
         Self {
             pools: context.pools.labels(),
-            dependencies: dependencies::progress(context, &target.namespace, strategy),
-            approvals: approvals::decided(&context.approvals, &current.object),
+            dependencies: context.desk.progress(target.of_runs(), strategy),
+            approvals: context.desk.approvals(&current.rollout),
         }
     }
 
@@ -96,16 +95,10 @@ impl Given {
 
 /// A reason from outside the run to start nothing.
 fn held(context: &Context, current: &mut Current, now: Timestamp) -> Option<Hold> {
-    let yurt = &context.config.yurt_manager;
-    if !yurt.ignore {
-        let lease = format!("{}/{}", yurt.namespace, yurt.lease);
-        match &*context.neighbour.borrow() {
-            Neighbour::Live { .. } => return Some(Hold::OtherController { lease, seen: true }),
-            Neighbour::Unknown => return Some(Hold::OtherController { lease, seen: false }),
-            Neighbour::Absent => {}
-        }
+    if let Some(hold) = context.config.yurt_manager.hold(&context.neighbour.borrow()) {
+        return Some(hold);
     }
-    if let Some(hold) = current.rules.hold() {
+    if let Some(hold) = current.rollout.rules.hold() {
         return Some(hold);
     }
     match current.refused.take() {

@@ -6,13 +6,14 @@ use std::time::Duration;
 use controller_runtime::events::{Note, Severity};
 use controller_runtime::lease::NotLeading;
 use controller_runtime::queue::{Disposition, ReconcileError, Requeue};
-use controller_runtime::rollouts::approvals::AskError;
+use controller_runtime::rollouts;
 use jiff::Timestamp;
 use planner::fleet::Uid;
+use planner::rollout::{Met, Progress, Report};
 
 use crate::admit::{Admission, Target, admit};
 use crate::context::{Context, Current};
-use crate::{approvals, begin, commit, dependencies, observe, publish, rollback};
+use crate::{begin, commit, observe, rollback};
 
 /// How soon outcomes that could not be read are asked for again.
 const DOUBT_AGAIN: Duration = Duration::from_secs(1);
@@ -24,18 +25,8 @@ pub(crate) enum Error {
     Request(#[source] kube::core::request::Error),
     #[error("reading the DaemonSet's revisions")]
     Revisions(#[source] kube::Error),
-    #[error("creating the run's FleetRollout")]
-    Create(#[source] kube::Error),
-    #[error("reading the run's RolloutStrategy")]
-    Strategy(#[source] kube::Error),
-    #[error("giving the run its strategy")]
-    GiveStrategy(#[source] kube::Error),
-    #[error("closing older runs")]
-    Retire(#[source] kube::Error),
-    #[error("writing the run's status")]
-    Publish(#[source] kube::Error),
-    #[error("asking for approval of a wave")]
-    Ask(#[source] AskError),
+    #[error(transparent)]
+    Rollout(#[from] rollouts::Error),
     #[error("going back to the last completed revision")]
     RollBack(#[from] rollback::Error),
     #[error(transparent)]
@@ -46,14 +37,8 @@ impl ReconcileError for Error {
     fn disposition(&self) -> Disposition {
         match self {
             Self::Request(_) => Disposition::Terminal,
-            Self::Revisions(_)
-            | Self::Create(_)
-            | Self::Strategy(_)
-            | Self::GiveStrategy(_)
-            | Self::Retire(_)
-            | Self::Publish(_)
-            | Self::Ask(_)
-            | Self::RollBack(_) => Disposition::Backoff,
+            Self::Revisions(_) | Self::RollBack(_) => Disposition::Backoff,
+            Self::Rollout(error) => error.disposition(),
             // Whoever leads next wakes every DaemonSet.
             Self::NotLeading(_) => Disposition::AwaitChange,
         }
@@ -63,12 +48,7 @@ impl ReconcileError for Error {
         match self {
             Self::Request(_) => "request",
             Self::Revisions(_) => "revisions",
-            Self::Create(_) => "create",
-            Self::Strategy(_) => "strategy",
-            Self::GiveStrategy(_) => "give_strategy",
-            Self::Retire(_) => "retire",
-            Self::Publish(_) => "publish",
-            Self::Ask(_) => "ask",
+            Self::Rollout(error) => error.kind(),
             Self::RollBack(_) => "roll_back",
             Self::NotLeading(_) => "not_leading",
         }
@@ -92,7 +72,7 @@ pub(crate) async fn reconcile(context: Arc<Context>, key: Uid) -> Result<Requeue
         Admission::Refused(refusal) => {
             context.release(key);
             if context.runs.refuse(key, &refusal.to_string()) {
-                let subject = publish::subject(&object.metadata.namespace, &object.metadata.name, key);
+                let subject = context.desk.subject(&object.metadata.namespace, &object.metadata.name, key);
                 let note = Note::Said(refusal.to_string());
                 context.events.record(&subject, Severity::Warning, api::names::reason::INVALID_STRATEGY, note);
             }
@@ -119,9 +99,9 @@ async fn advance(
     let freed = context.take_freed(target.uid);
     let Some(plan) = observe::plan(context, target, current) else { return Ok(Requeue::Await) };
     commit::commit(context, target, current, plan.steps, freed);
-    dependencies::note(context, target, current, &plan.report);
-    let status_due = publish::publish(context, target, current, plan.report);
-    approvals::ask(context, target, current).await?;
+    context.desk.note(target.of_runs(), target.generation, progress(target, current, &plan.report));
+    let status_due = context.desk.publish(target.of_runs(), &mut current.rollout, plan.report);
+    context.desk.ask(target.of_runs(), &current.rollout).await?;
     rollback::carry_out(context, target, current, plan.rollback).await?;
     let revisit = plan.revisit.map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
     let doubts = (!current.doubts.is_empty()).then_some(DOUBT_AGAIN);
@@ -136,9 +116,11 @@ async fn read_letters(context: &Context, target: &Target, current: &mut Current)
         commit::receive(context, target, current, step, fate);
     }
     commit::resolve(context, target, current).await;
-    // Only one is written at a time.
-    match current.written.collect().pop() {
-        Some(ended) => publish::receive(context, current, ended).await,
-        None => Ok(()),
-    }
+    Ok(context.desk.receive(&mut current.rollout).await?)
+}
+
+/// How far the DaemonSet is, for those that wait for it: the plan tells only of the template that the run is about.
+fn progress(target: &Target, current: &Current, report: &Report) -> Progress {
+    let is_newest = target.observed && current.generation == target.generation;
+    if is_newest { Progress::of(report) } else { Progress::everywhere(Met::Unknown) }
 }

@@ -8,10 +8,9 @@
 use std::fmt;
 
 use api::daemon_set::DaemonSet;
-use api::fleet_rollout::{FleetRollout, Revision};
+use api::fleet_rollout::Revision;
 use api::names::{self, reason};
 use controller_runtime::events::{Note, Severity};
-use controller_runtime::rollouts;
 use k8s_openapi::api::apps::v1 as apps;
 use kube::api::{Api, Patch, PatchParams, Request};
 use kube::{Resource, ResourceExt};
@@ -20,7 +19,6 @@ use serde_json::{Value, json};
 
 use crate::admit::Target;
 use crate::context::{Context, Current};
-use crate::publish::subject;
 use crate::reconcile;
 
 /// Why a template was not brought back.
@@ -73,12 +71,9 @@ impl fmt::Display for RolledBack {
     }
 }
 
-/// Where a run of revision `newest` would go back to: the revision of the last Completed run of another one, if it is still
-/// among those that are `known` (name and hash).
-pub(crate) fn last_completed(older: &[FleetRollout], newest: &str, known: &[(&str, &str)]) -> Option<Completed> {
-    let completed = older.iter().filter(|run| rollouts::is_completed(run) && run.spec.revision.name != newest);
-    let last = completed.max_by_key(|run| run.spec.revision.number)?;
-    let (name, hash) = known.iter().find(|(name, _)| *name == last.spec.revision.name)?;
+/// Where a run would go back to: the revision that completed last, if it is still among those that are `known` (name and hash).
+pub(crate) fn completed(last: Option<&str>, known: &[(&str, &str)]) -> Option<Completed> {
+    let (name, hash) = known.iter().find(|(name, _)| Some(*name) == last)?;
     Some(Completed { hash: (*hash).into(), name: (*name).to_owned() })
 }
 
@@ -91,16 +86,14 @@ pub(crate) async fn carry_out(
 ) -> Result<(), reconcile::Error> {
     let Some(to) = to else { return Ok(()) };
     let Some(to) = current.last_completed.clone().filter(|completed| completed.hash == to) else { return Ok(()) };
-    let told = current.published.as_ref().and_then(|status| status.halt.as_ref()).map(|halt| halt.token.as_str());
-    let is_told = told == current.run.halt().map(|halt| halt.token.as_str());
     // Once done, the DaemonSet's next generation is on its way here.
-    if !is_told || current.rolled_back == Some(target.generation) {
+    if !current.rollout.is_halt_told() || current.rolled_back == Some(target.generation) {
         return Ok(());
     }
     match undo(context, target, current, &to).await {
         Ok(Undone::Done) => {
             current.rolled_back = Some(target.generation);
-            let run = current.object.name_any();
+            let run = current.rollout.object.name_any();
             tracing::warn!(run, revision = to.name, "the run failed: its target's template was brought back");
             let sentence = format!(
                 "the template was changed back to ControllerRevision {}, as kubectl rollout undo does, because {run} failed; \
@@ -157,7 +150,7 @@ async fn undo(
         return Ok(Undone::Moved);
     }
     let Some(mut patch) = template(context, target, &to.name).await? else { return Ok(Undone::Gone) };
-    let done = RolledBack { failed: current.object.spec.revision.clone(), to: to.name.clone() };
+    let done = RolledBack { failed: current.rollout.object.spec.revision.clone(), to: to.name.clone() };
     patch["metadata"] = json!({
         "uid": now.metadata.uid,
         "resourceVersion": now.metadata.resource_version,
@@ -185,25 +178,13 @@ async fn template(context: &Context, target: &Target, name: &str) -> Result<Opti
 }
 
 fn tell(context: &Context, target: &Target, reason: &'static str, sentence: String) {
-    let about = subject(&target.namespace, &target.name, target.uid);
+    let about = context.desk.subject(&target.namespace, &target.name, target.uid);
     context.events.record(&about, Severity::Warning, reason, Note::Said(sentence));
 }
 
 #[cfg(test)]
 mod tests {
-    use api::fleet_rollout::{FleetRolloutSpec, FleetRolloutStatus, Phase};
-
     use super::*;
-
-    fn run(revision: &str, number: i64, phase: Phase) -> FleetRollout {
-        let spec = json!({
-            "targetRef": {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "agent", "uid": "u"},
-            "revision": {"name": revision, "number": number},
-        });
-        let spec: FleetRolloutSpec = serde_json::from_value(spec).unwrap();
-        let status = Some(FleetRolloutStatus { phase, ..FleetRolloutStatus::default() });
-        FleetRollout { status, ..FleetRollout::new("a-run", spec) }
-    }
 
     #[test]
     fn a_rollback_is_told_by_the_revision_right_after_the_failed_one() {
@@ -220,17 +201,10 @@ mod tests {
     }
 
     #[test]
-    fn it_leads_to_the_last_completed_run_of_another_revision_that_is_still_there() {
-        let older = [
-            run("agent-a", 1, Phase::Completed),
-            run("agent-b", 2, Phase::Completed),
-            run("agent-c", 3, Phase::Superseded),
-            run("agent-d", 4, Phase::Completed),
-        ];
-        let known = [("agent-a", "a"), ("agent-b", "b"), ("agent-c", "c"), ("agent-d", "d")];
-        let hash = |newest, known| last_completed(&older, newest, known).map(|found| found.hash.to_string());
-        assert_eq!(hash("agent-d", &known[..]).as_deref(), Some("b"));
-        assert_eq!(hash("agent-e", &known[..]).as_deref(), Some("d"));
-        assert_eq!(hash("agent-d", &[("agent-a", "a"), ("agent-d", "d")]), None, "the last one, or none");
+    fn it_leads_to_the_last_completed_revision_if_that_is_still_there() {
+        let known = [("agent-a", "a"), ("agent-b", "b")];
+        let hash = |last| completed(last, &known).map(|found| found.hash.to_string());
+        assert_eq!(hash(Some("agent-b")).as_deref(), Some("b"));
+        assert_eq!((hash(Some("agent-c")), hash(None)), (None, None));
     }
 }

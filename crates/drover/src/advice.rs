@@ -30,7 +30,11 @@ pub fn remedy(hold: &Hold, target: &str) -> Option<String> {
         Hold::UnderMaintenance => "kubectl uncordon the node when the work is done".to_owned(),
         Hold::NoCatchUp => "delete its pod by hand, or set offline.catchUp for the next run".to_owned(),
         Hold::Inconclusive { .. } => "bring nodes back; onInconclusive: Proceed passes such a wave over".to_owned(),
-        Hold::Halted => format!("drover rollback {target}, or drover resume {target} --after-halt"),
+        Hold::Halted | Hold::HaltedFor { .. } => {
+            format!("drover rollback {target}, or drover resume {target} --after-halt")
+        }
+        Hold::RevisionRefused { .. } => "correct the tweak or the template that it names".to_owned(),
+        Hold::ReachUnknown { .. } => "look at leader-endpoints-controller, which says who is reachable".to_owned(),
         Hold::Paused | Hold::Aborted => format!("drover resume {target}"),
         Hold::OtherController { lease, .. } => {
             format!("stop the holder of lease {lease}, or tell daemon-updater to ignore it")

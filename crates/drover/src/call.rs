@@ -36,7 +36,7 @@ impl Call {
         Self { verb, resource, group, namespace: namespace.map(str::to_owned) }
     }
 
-    /// The ClusterRole of `deploy/daemon-updater/user-roles.yaml` that allows it.
+    /// The ClusterRole of `deploy/rollouts/user-roles.yaml` that allows it.
     fn ready_made(&self) -> &'static str {
         match (self.group, self.verb, self.resource) {
             (names::GROUP, "get" | "list" | "watch", _) => " (it is in ClusterRole drover-view)",

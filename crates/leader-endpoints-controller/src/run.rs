@@ -1,28 +1,27 @@
 //! Puts the service together.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chassis::access::{Allow, Table};
-use chassis::{Process, ProcessError, ServiceConfig, Standing};
+use chassis::{Process, ProcessError, ServiceConfig};
 use controller_runtime::client::{ApiCalls, ConnectError, Writer, connect};
 use controller_runtime::events::{EventMetrics, EventRecorder, EventSettings};
 use controller_runtime::lease::{
-    Election, Gate, LeaderState, LeaseElection, LeaseMetrics, LeaseSettingsError, Neighbour, NeighbourWatch, identity,
+    Election, Gate, LeaseElection, LeaseMetrics, LeaseSettingsError, Neighbour, NeighbourWatch, identity,
 };
 use controller_runtime::mirror::Mirror;
 use controller_runtime::queue::{Queue, QueueMetrics, WorkerBounds};
 use controller_runtime::token_review::TokenReviews;
 use controller_runtime::watch::{WatchMetrics, WatchTarget};
+use controller_runtime::work::{Work, standing};
 use k8s_openapi::api::core::v1 as core;
 use proto::topology::v1::topology_service_server::SERVICE_NAME as TOPOLOGY_SERVICE;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use crate::FIELD_MANAGER;
 use crate::config::Config;
-use crate::context::{Context, MirrorDump, Outputs};
+use crate::context::{Context, Key, MirrorDump, Outputs};
 use crate::ledger::Ledger;
 use crate::members::ToldUnreadable;
 use crate::memory::Memories;
@@ -97,7 +96,8 @@ pub async fn run(mut process: Process, config: Config) -> Result<(), RunError> {
     serve(&mut process, &context, topology);
     follow(&process, &context, &watches);
     heed(&process, &context, neighbour);
-    work(&process, &context, election);
+    let (work, of) = (context.work(), context.clone());
+    work.start(&process, election, context, move |key| reconcile(of.clone(), key));
     Ok(process.run().await?)
 }
 
@@ -111,12 +111,7 @@ fn serve(process: &mut Process, context: &Arc<Context>, topology: topology::Metr
     let service = topology::Service::new(context.topology.clone(), settings, topology, age, stopping);
     process.service(service.into_server());
     process.workers(Arc::new(context.queue.clone()));
-    let leadership = context.leadership.clone();
-    process.standing(move || match &*leadership.subscribe().borrow() {
-        LeaderState::Leading { .. } => Standing::Leading(leadership.identity().to_owned()),
-        LeaderState::Preparing { .. } => Standing::StandBy(None),
-        LeaderState::Following { leader } => Standing::StandBy(leader.clone()),
-    });
+    process.standing(standing(context.leadership.clone()));
     let of = context.clone();
     process.dump("mode", move || of.decision.borrow().to_string());
     let of = context.clone();
@@ -136,26 +131,26 @@ fn follow(process: &Process, context: &Arc<Context>, watches: &WatchMetrics) {
     let of = context.clone();
     let nodes = WatchTarget::of::<core::Node>(None);
     let nodes = context.nodes.clone().follow(client(), nodes, metrics(), move |pool| of.on_node(pool));
-    until_stopped(process, "nodes", nodes);
+    process.until_stopped("nodes", nodes);
     let of = context.clone();
     let pools = WatchTarget::of::<api::node_pool::NodePool>(None);
     let pools = context.pools.clone().follow(client(), pools, metrics(), move |pool| of.on_pool(pool));
-    until_stopped(process, "nodepools", pools);
+    process.until_stopped("nodepools", pools);
     for (name, output) in
         [("endpoints", Output::Endpoints), ("configmaps", Output::ConfigMap), ("endpointslices", Output::SliceIpv4)]
     {
         let of = context.clone();
         let target = output.watched(&context.config.working_namespace);
         let mirror = context.outputs.of(output).clone();
-        until_stopped(process, name, mirror.follow(client(), target, metrics(), move |pool| of.on_output(pool)));
+        process.until_stopped(name, mirror.follow(client(), target, metrics(), move |pool| of.on_output(pool)));
     }
     let of = context.clone();
     let roles = context.roles.clone();
     let roles = roles.follow(client(), multiplexer::watched(), metrics(), move |role| of.on_role(role));
-    until_stopped(process, "clusterroles", roles);
+    process.until_stopped("clusterroles", roles);
     let of = context.clone();
     let listed = process.readiness().register("mirrors");
-    until_stopped(process, "readiness", async move {
+    process.until_stopped("readiness", async move {
         while !of.is_listed() {
             tokio::time::sleep(READINESS_EVERY).await;
         }
@@ -168,9 +163,9 @@ fn follow(process: &Process, context: &Arc<Context>, watches: &WatchMetrics) {
 /// Decides who elects, as yurt-manager comes and goes.
 fn heed(process: &Process, context: &Arc<Context>, neighbour: NeighbourWatch) {
     let (of, mut known) = (context.clone(), neighbour.subscribe());
-    until_stopped(process, "yurt-manager", neighbour.run());
+    process.until_stopped("yurt-manager", neighbour.run());
     tracing::info!(decision = %*context.decision.borrow(), "who elects");
-    until_stopped(process, "mode", async move {
+    process.until_stopped("mode", async move {
         while known.changed().await.is_ok() {
             let neighbour = known.borrow_and_update().clone();
             let changed = of.decision.send_if_modified(|decision| {
@@ -187,42 +182,16 @@ fn heed(process: &Process, context: &Arc<Context>, neighbour: NeighbourWatch) {
     });
 }
 
-fn until_stopped(process: &Process, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
-    let stopping = process.shutdown().stopping();
-    process.tasks().spawn(name, async move {
-        tokio::select! { () = work => {} () = stopping.cancelled() => {} }
-        Ok::<(), Infallible>(())
-    });
-}
-
-/// Elects the acting replica, leads, works off the queue, and tells. The lease and the events end after the queue: its last
-/// writes need a permit, and what it did is to be told.
-fn work(process: &Process, context: &Arc<Context>, election: LeaseElection) {
-    let (tasks, stopping) = (process.tasks(), process.shutdown().stopping());
-    let worked = CancellationToken::new();
-    let stop = worked.clone();
-    tasks.spawn("lease", async move {
-        election.run(stop).await;
-        Ok::<(), Infallible>(())
-    });
-    let (of, stop) = (context.clone(), worked.clone());
-    tasks.spawn("lead", async move {
-        tokio::select! { () = of.gate.follow(&of.leadership, &*of) => {} () = stop.cancelled() => {} }
-        Ok::<(), Infallible>(())
-    });
-    let (of, stop) = (context.clone(), worked.clone());
-    tasks.spawn("events", async move {
-        let (client, instance) = (of.client.clone(), of.leadership.identity().to_owned());
-        of.events.run(client, Config::ABOUT.service, instance, stop).await;
-        Ok::<(), Infallible>(())
-    });
-    let of = context.clone();
-    // Dropped, however the queue ends: then the others may.
-    let ended = worked.drop_guard();
-    tasks.spawn("queue", async move {
-        let _ended = ended;
-        let queue = of.queue.clone();
-        queue.run(move |key| reconcile(of.clone(), key), stopping).await;
-        Ok::<(), Infallible>(())
-    });
+impl Context {
+    /// What of it acts.
+    fn work(&self) -> Work<Key> {
+        Work {
+            component: Config::ABOUT.service,
+            client: self.client.clone(),
+            leadership: self.leadership.clone(),
+            gate: self.gate.clone(),
+            events: self.events.clone(),
+            queue: self.queue.clone(),
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! One run: a target brought to one revision, node by node, as rollouts.md's rules say.
+//! One run: a target brought to one revision, node by node or pool by pool, as rollouts.md's rules say.
 //!
 //! [`plan`] reads a snapshot ([`Input`]) and the run's memory ([`Run`]) and answers what to restart now, what the run's
 //! memory is next, why every other unit is not moved ([`Report`]), and when to look again. It does so in five passes:
@@ -31,7 +31,7 @@ pub use evidence::{Away, Evidence, PoolWindow};
 pub use facts::{Decided, Facts, Met, Point, Progress};
 pub use halt::{Halt, HaltReason};
 pub use hold::{Ending, Hold};
-pub use input::{Control, DesiredState, Input, LossSeen, Target, Unit, View};
+pub use input::{Control, DesiredState, Input, LossSeen, Target, Unit, UnitKind, View};
 pub use news::News;
 pub use record::{Flight, Mark, Record, Wave};
 pub use report::{Counts, Held, PoolReport, Report, RunPhase, WaveReport, WaveState};

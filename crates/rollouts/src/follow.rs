@@ -41,6 +41,20 @@ pub fn follow(settings: &Settings) -> Result<Follow, PeerError> {
     Ok(Follow { view, following })
 }
 
+impl Follow {
+    /// Follows for ever, and tells of every change of an answer.
+    pub async fn run(self, mut on_change: impl FnMut()) {
+        let Self { view, following } = self;
+        let told = async {
+            let mut changes = view.subscribe();
+            while changes.changed().await.is_ok() {
+                on_change();
+            }
+        };
+        future::join(following, told).await;
+    }
+}
+
 impl View {
     /// How far a target is, as far as that is known at the moment. From the first time on the target is followed: the
     /// answer is another one soon, and [`View::subscribe`] tells when.

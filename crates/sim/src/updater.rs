@@ -103,6 +103,7 @@ impl Updater {
         let missing = missing.map(|why| Hold::InvalidStrategy { why: why.clone() });
         let input = Input {
             now,
+            unit_kind: rollout::UnitKind::Node,
             target: rollout::Target {
                 revision: current.revision.clone(),
                 observed: known.observed && current.generation == known.generation,

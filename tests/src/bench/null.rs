@@ -9,7 +9,7 @@ use futures::StreamExt as _;
 use tokio::io::AsyncReadExt as _;
 
 use super::ideal::LISTED;
-use super::slim;
+use super::slim::{self, Slim};
 
 /// By these labels daemon-updater chooses the pods that it watches.
 const DAEMON_PODS: &str = "controller-revision-hash,pod-template-generation";
@@ -23,7 +23,7 @@ pub async fn run(kubeconfig: &Path) -> Result<()> {
     let client = slim::client(kubeconfig).await?;
     let mut watches = Vec::new();
     for (path, labels) in WATCHED {
-        watches.push(slim::follow(&client, path, labels).await?.boxed());
+        watches.push(slim::follow::<Slim>(&client, path, labels).await?.boxed());
     }
     let mut events = futures::stream::select_all(watches);
     let mut stdin = tokio::io::stdin();

@@ -1,4 +1,4 @@
-//! Objects as slim as a client can want them, and their watch: what the ideal client and the null controller run on.
+//! Objects as slim as a client can want them, and their watch: what the ideal clients and the null controller run on.
 
 use std::path::Path;
 
@@ -8,6 +8,7 @@ use kube::api::{Request, WatchEvent, WatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 /// On the bookmark that ends the list with which a watch begins.
 const LIST_ENDS: &str = "k8s.io/initial-events-end";
@@ -73,23 +74,23 @@ pub(super) async fn client(kubeconfig: &Path) -> Result<Client> {
 }
 
 /// Everything at `path` now, then every change.
-pub(super) async fn follow(
+pub(super) async fn follow<T: Clone + DeserializeOwned + 'static>(
     client: &Client,
     path: &str,
     labels: Option<&str>,
-) -> Result<impl Stream<Item = Result<WatchEvent<Slim>>> + use<>> {
+) -> Result<impl Stream<Item = Result<WatchEvent<T>>> + use<T>> {
     let params = WatchParams {
         label_selector: labels.map(str::to_owned),
         timeout: Some(WATCH_SECONDS),
         ..WatchParams::default().initial_events()
     };
     let request = Request::new(path).watch(&params, "").context("asking for a watch")?;
-    let events = client.request_events::<Slim>(request).await.with_context(|| format!("watching {path}"))?;
+    let events = client.request_events::<T>(request).await.with_context(|| format!("watching {path}"))?;
     Ok(events.map(|event| Ok(event?)))
 }
 
 /// Whether the list with which a watch begins is complete.
-pub(super) fn ends_list(event: &WatchEvent<Slim>) -> bool {
+pub(super) fn ends_list<T>(event: &WatchEvent<T>) -> bool {
     matches!(event, WatchEvent::Bookmark(bookmark) if bookmark.metadata.annotations.contains_key(LIST_ENDS))
 }
 

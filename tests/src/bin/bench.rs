@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
+use tests::bench::appset::AppsetBench;
 use tests::bench::leaders::LeadersBench;
 use tests::bench::waves::WavesBench;
-use tests::bench::{Bench, ideal, null};
+use tests::bench::{Bench, appset, ideal, null};
 
 #[derive(Parser)]
 struct Args {
@@ -46,6 +47,21 @@ enum Mode {
         #[arg(long)]
         json: Option<PathBuf>,
     },
+    /// appset-controller against an ideal client.
+    Appset {
+        /// Its program.
+        #[arg(long)]
+        controller: PathBuf,
+        /// The numbers of pools.
+        #[arg(long, value_delimiter = ',')]
+        pools: Vec<u32>,
+        /// Where to write the figures.
+        #[arg(long)]
+        json: Option<PathBuf>,
+        /// Rollouts of each writer.
+        #[arg(long)]
+        rollouts: Option<u32>,
+    },
     /// The planner's rules, by simulation.
     Waves {
         /// How many nodes each fleet has.
@@ -58,8 +74,10 @@ enum Mode {
         #[arg(long)]
         json: Option<PathBuf>,
     },
-    /// The ideal client.
+    /// The ideal client of daemon-updater's benchmark.
     Ideal { kubeconfig: PathBuf },
+    /// That of appset-controller's.
+    AppsetIdeal { kubeconfig: PathBuf, objects: PathBuf },
     /// The null controller.
     Null { kubeconfig: PathBuf },
 }
@@ -75,8 +93,12 @@ fn main() -> Result<()> {
             Mode::Leaders { controller, pools, failovers, json } => {
                 LeadersBench { pools, failovers, controller, json }.run().await
             }
+            Mode::Appset { controller, pools, json, rollouts } => {
+                AppsetBench { pools, controller, json, rollouts }.run().await
+            }
             Mode::Waves { nodes, seeds, json } => WavesBench { nodes, seeds, json }.run(),
             Mode::Ideal { kubeconfig } => ideal::run(&kubeconfig).await,
+            Mode::AppsetIdeal { kubeconfig, objects } => appset::ideal::run(&kubeconfig, &objects).await,
             Mode::Null { kubeconfig } => null::run(&kubeconfig).await,
         }
     })

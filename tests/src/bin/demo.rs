@@ -27,6 +27,9 @@ enum Command {
         /// Keeps pictures of some moments in this folder, as SVG.
         #[arg(long, value_name = "FOLDER")]
         pictures: Option<PathBuf>,
+        /// Instead of the DaemonSet: one application in 20 pools, in three waves, in three acts.
+        #[arg(long)]
+        appset: bool,
     },
     /// Starts a cluster with daemon-updater and a DaemonSet, and leaves them running until Ctrl-C.
     Dev {
@@ -54,7 +57,11 @@ async fn main() -> ExitCode {
 async fn obey(command: Command) -> Result<ExitCode> {
     let ended = ended()?;
     match command {
-        Command::Demo { plain, pictures } => tokio::select! {
+        Command::Demo { plain, pictures, appset: true } => tokio::select! {
+            held = demo::appset::show(plain, pictures) => Ok(if held? { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
+            () = ended => Ok(ExitCode::from(INTERRUPTED)),
+        },
+        Command::Demo { plain, pictures, appset: false } => tokio::select! {
             held = demo::show(plain, pictures) => Ok(if held? { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
             // What was started ends with its guards.
             () = ended => Ok(ExitCode::from(INTERRUPTED)),

@@ -33,6 +33,8 @@ pub struct Call {
     pub name: String,
     /// HTTP status of the answer.
     pub code: u16,
+    /// Asked for with `dryRun=All`: whatever its answer, nothing is changed.
+    pub dry_run: bool,
     /// Who asked.
     pub user: String,
     /// The program that asked.
@@ -66,13 +68,16 @@ impl Call {
     /// Whether it changes something when it is accepted.
     pub fn is_write(&self) -> bool {
         // A TokenReview is a question, whatever its verb.
-        !matches!(self.verb.as_str(), "get" | "list" | "watch") && self.resource != "tokenreviews"
+        let asks = matches!(self.verb.as_str(), "get" | "list" | "watch") || self.resource == "tokenreviews";
+        !asks && !self.dry_run
     }
 
-    /// Verb, resource and subresource, such as `patch fleetrollouts/status`.
+    /// Verb, resource and subresource, such as `patch fleetrollouts/status`; of a dry run with these words before it.
     pub fn kind(&self) -> String {
-        let Self { verb, resource, subresource, .. } = self;
-        if subresource.is_empty() { format!("{verb} {resource}") } else { format!("{verb} {resource}/{subresource}") }
+        let Self { verb, resource, subresource, dry_run, .. } = self;
+        let trial = if *dry_run { "dry run: " } else { "" };
+        let slash = if subresource.is_empty() { "" } else { "/" };
+        format!("{trial}{verb} {resource}{slash}{subresource}")
     }
 
     /// Reads one line of the log. `None` for what tells nothing: the end of a watch.
@@ -82,7 +87,7 @@ impl Call {
         if (event.verb == "watch") != begins {
             return Ok(None);
         }
-        let Event { verb, user, agent, target, request, answer, status, received, completed, .. } = event;
+        let Event { verb, user, agent, uri, target, request, answer, status, received, completed, .. } = event;
         let request = request.unwrap_or_default();
         let answer = answer.unwrap_or_default();
         Ok(Some(Self {
@@ -94,6 +99,7 @@ impl Call {
             namespace: target.namespace,
             name: target.name,
             code: status.code,
+            dry_run: is_dry_run(&uri),
             user: user.username,
             agent,
             credential: user.extra.get(CREDENTIAL).and_then(|ids| ids.first()).cloned().unwrap_or_default(),
@@ -143,6 +149,12 @@ pub(super) fn publications(calls: &[Call]) -> HashMap<&str, Published> {
     found
 }
 
+/// Whether the query says so.
+fn is_dry_run(uri: &str) -> bool {
+    let query = uri.split_once('?').map_or("", |(_, query)| query);
+    query.split('&').any(|part| part.starts_with("dryRun="))
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Event {
@@ -151,6 +163,8 @@ struct Event {
     user: User,
     #[serde(default, rename = "userAgent")]
     agent: String,
+    #[serde(default, rename = "requestURI")]
+    uri: String,
     #[serde(default, rename = "objectRef")]
     target: Target,
     #[serde(rename = "requestObject")]

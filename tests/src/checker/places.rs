@@ -116,7 +116,8 @@ fn count_out(units: &Units<'_>, strategy: &Strategy, nodes: &[&str], moment: Mom
     found
 }
 
-fn matches(wave: &Wave, pool: &str, labels: &Labels) -> bool {
+/// Whether a wave is about a pool with these labels.
+pub(super) fn matches(wave: &Wave, pool: &str, labels: &Labels) -> bool {
     wave.pools.iter().any(|named| named == pool)
         || wave.pool_selector.as_ref().is_some_and(|selector| selects(selector, labels))
 }

@@ -378,6 +378,22 @@ fn calls_are_counted_once_and_only_the_updaters() {
 }
 
 #[test]
+fn a_dry_run_is_no_write() {
+    let event = |query: &str| {
+        let line = json!({
+            "stage": "ResponseComplete", "verb": "patch", "user": {"username": "u"}, "responseStatus": {"code": 200},
+            "requestURI": format!("/apis/apps/v1/namespaces/dryRun=All/deployments/d?{query}"),
+            "objectRef": {"resource": "deployments", "namespace": "n", "name": "d"},
+            "requestReceivedTimestamp": "2026-01-01T00:00:00.000001Z", "stageTimestamp": "2026-01-01T00:00:00.000002Z",
+        });
+        Call::parse(&line.to_string()).unwrap().unwrap()
+    };
+    let (trial, write) = (event("fieldManager=m&dryRun=All&force=true"), event("fieldManager=m&force=true"));
+    assert_eq!((trial.is_write(), trial.kind()), (false, "dry run: patch deployments".to_owned()));
+    assert_eq!((write.is_write(), write.kind()), (true, "patch deployments".to_owned()));
+}
+
+#[test]
 fn a_watch_is_one_call_and_an_unfinished_line_is_read_later() {
     let event = |stage: &str| {
         format!(

@@ -116,7 +116,8 @@ fn caught_up_soon(known: &Known<'_>) -> Fact {
     fact(first.is_some_and(|first| first <= CAUGHT_UP_WITHIN), text)
 }
 
-fn fact(held: bool, text: impl Into<String>) -> Fact {
+/// An expectation in words, and whether it was met.
+pub(super) fn fact(held: bool, text: impl Into<String>) -> Fact {
     Fact { held, text: text.into() }
 }
 

@@ -83,7 +83,7 @@ impl Audience<'_> {
         let Scene { look: before, run } = self.scene().await?;
         let (began, start) = (Timestamp::now(), Instant::now());
         begin.await?;
-        let mut words = Words { last: run, said: Duration::ZERO };
+        let mut words = Words::after(run);
         let mut effect: Option<(Timestamp, Instant)> = None;
         let (mut asked, mut approved) = (None, None);
         loop {
@@ -156,13 +156,19 @@ fn moment(scene: &Scene) -> Option<&'static str> {
 }
 
 /// What was last said of a run, and when.
-struct Words {
+pub(super) struct Words {
     last: Run,
     said: Duration,
 }
 
 impl Words {
-    fn are_news(&mut self, run: &Run, elapsed: Duration) -> bool {
+    /// Nothing was said since this run.
+    pub(super) fn after(last: Run) -> Self {
+        Self { last, said: Duration::ZERO }
+    }
+
+    /// Whether a run should be told of now; then it was.
+    pub(super) fn are_news(&mut self, run: &Run, elapsed: Duration) -> bool {
         let turn = self.last.phase != run.phase || self.last.revision != run.revision;
         let progress = self.last.sentence != run.sentence && elapsed >= self.said + WORDS_EVERY;
         let news = run.words().is_some() && (turn || progress);
@@ -183,7 +189,7 @@ mod tests {
 
     #[test]
     fn only_news_is_said_and_progress_not_too_often() {
-        let mut words = Words { last: run(Phase::Completed, "all"), said: Duration::ZERO };
+        let mut words = Words::after(run(Phase::Completed, "all"));
         let mut said = |run: Run, seconds| words.are_news(&run, Duration::from_secs(seconds));
         assert!(!said(run(Phase::Completed, "all"), 0), "it was so before");
         assert!(!said(run(Phase::Progressing, ""), 0), "no words");

@@ -13,7 +13,6 @@ async fn a_strategy_with_nothing_in_it_has_all_defaults() -> Result<()> {
     create(cluster, &strategy("bare", &json!({}))).await?;
     let defaults = json!({
         "startPaused": false,
-        "slowStart": "Doubling",
         "unit": {"minReadySeconds": 0, "progressDeadlineSeconds": 1800},
         "failurePolicy": {
             "maxFailures": "5%",

@@ -24,8 +24,8 @@ const FILES: [&str; 5] = [
     "deploy/crds/approvalrequests.drover.dev.yaml",
     "deploy/crds/fleetrollouts.drover.dev.yaml",
     "deploy/crds/rolloutstrategies.drover.dev.yaml",
-    "deploy/daemon-updater/policies.yaml",
-    "deploy/daemon-updater/user-roles.yaml",
+    "deploy/rollouts/policies.yaml",
+    "deploy/rollouts/user-roles.yaml",
 ];
 
 /// A cluster that knows Drover's kinds and enforces its policies.

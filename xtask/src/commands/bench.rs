@@ -18,6 +18,8 @@ pub(super) enum BenchCommand {
     DaemonUpdater(DaemonUpdater),
     /// leader-endpoints-controller: failover, memory, and what watching leaders costs an edge (about 10 min).
     Leaders(Leaders),
+    /// appset-controller against an ideal client that only writes, on a real control plane (about 10 min).
+    Appset(Appset),
     /// The planner's rules, by simulation: nodes lost to bad releases, good ones that were halted (about half an hour).
     Waves(Waves),
 }
@@ -49,6 +51,19 @@ pub(super) struct Leaders {
 }
 
 #[derive(Args)]
+pub(super) struct Appset {
+    /// The numbers of pools, of one node each; each has a cluster of its own.
+    #[arg(long, default_value = "20,100,1000", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=5_000))]
+    pools: Vec<u32>,
+    /// Where to write the figures as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Rollouts of each; without it at least 2 and so many that each writes 200 workloads.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    rollouts: Option<u32>,
+}
+
+#[derive(Args)]
 pub(super) struct Waves {
     /// How many nodes each fleet has, in 100 pools.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(100..=10_000))]
@@ -77,6 +92,13 @@ pub(super) fn run(command: &BenchCommand) -> Result<Infallible> {
             args.extend(flag("--failovers", failovers.to_string()));
             args.extend(json.iter().flat_map(|json| flag("--json", json)));
             measure("leader-endpoints-controller", ["leaders", "--controller"], args)
+        }
+        BenchCommand::Appset(Appset { pools, json, rollouts }) => {
+            let pools: Vec<String> = pools.iter().map(u32::to_string).collect();
+            let mut args = Vec::from(flag("--pools", pools.join(",")));
+            args.extend(json.iter().flat_map(|json| flag("--json", json)));
+            args.extend(rollouts.iter().flat_map(|rollouts| flag("--rollouts", rollouts.to_string())));
+            measure("appset-controller", ["appset", "--controller"], args)
         }
         BenchCommand::Waves(Waves { nodes, seeds, json }) => {
             let mut args = Vec::from(flag("--nodes", nodes.to_string()));

@@ -93,8 +93,10 @@ pub struct Strategy {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_unavailable: Option<IntOrPercent>,
     /// `Doubling`: never more units under way than have settled at this revision (`failurePolicy.minObserved` to begin with),
-    /// so that a bad release meets few nodes. `None`: only budgets limit. Default: `Doubling`.
-    pub slow_start: SlowStart,
+    /// so that a bad release meets few nodes. `None`: only budgets limit. Left out: `Doubling` for a DaemonSet, `None` for a
+    /// YurtAppSet, whose pools get a revision in parallel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slow_start: Option<SlowStart>,
     /// In which order pools are changed: one wave after the other, at most 99. Pools that none of them chose form a last
     /// wave, rest. Left out: one wave of all pools.
     #[serde(skip_serializing_if = "Vec::is_empty")]

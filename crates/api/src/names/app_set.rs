@@ -5,6 +5,9 @@ use super::fnv1a;
 /// The field manager of appset-controller: what it owns under server-side apply.
 pub const FIELD_MANAGER: &str = "drover-appset-controller";
 
+/// The source of events on YurtAppSets: OpenYurt's, so that who filters by it goes on to see them.
+pub const EVENT_SOURCE: &str = "yurt-app-set-controller";
+
 /// The field manager under which yurt-manager writes workloads.
 pub const YURT_MANAGER: &str = "yurt-manager";
 
@@ -78,6 +81,34 @@ pub mod condition_reason {
     pub const NO_WORKLOAD_FOUND: &str = "NoWorkloadFound";
     /// `AppReady` is False: a pool has no workload, or one that is not ready.
     pub const NOT_ALL_WORKLOADS_READY: &str = "NotAllWorkloadsReady";
+}
+
+/// Reasons of events on a YurtAppSet. Those that are not OpenYurt's say so.
+pub mod event_reason {
+    /// Workloads were made.
+    pub const CREATED: &str = "Successful CreateWorkload";
+    /// Workloads were deleted.
+    pub const DELETED: &str = "Successful DeleteWorkload";
+    /// Workloads were changed.
+    pub const UPDATED: &str = "Successful UpdateWorkload";
+    /// Drover's: workloads that OpenYurt made were taken over.
+    pub const ADOPTED: &str = "Successful AdoptWorkload";
+    /// Drover's: what others changed in workloads was put back.
+    pub const REPAIRED: &str = "Successful RepairWorkload";
+    /// Drover's: a workload cannot be made.
+    pub const NOT_CREATED: &str = "Failed CreateWorkload";
+    /// Drover's: a workload cannot be deleted.
+    pub const NOT_DELETED: &str = "Failed DeleteWorkload";
+    /// A workload cannot be changed.
+    pub const NOT_UPDATED: &str = "Failed UpdateWorkload";
+    /// No NodePool is chosen.
+    pub const NO_FIND_POOLS: &str = "NoFindPools";
+    /// The revision of the spec cannot be recorded.
+    pub const NO_REVISION: &str = "FailedRevisionProvision";
+    /// Drover's: something in the YurtAppSet cannot be followed.
+    pub const INVALID: &str = "InvalidYurtAppSet";
+    /// Drover's: more workloads are to be deleted than may be at once.
+    pub const DELETIONS_HELD: &str = "WorkloadDeletionsHeld";
 }
 
 /// The longest value of a label (Kubernetes' `LabelValueMaxLength`).

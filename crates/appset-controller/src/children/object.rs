@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 
 use api::names::app_set::WorkloadKind;
+use jiff::Timestamp;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::Spec;
+use super::wire::Object;
 use crate::drift;
 
 /// A Deployment or StatefulSet.
@@ -30,12 +34,14 @@ pub struct Child {
     pub annotations: BTreeMap<String, String>,
     /// Who controls it.
     pub controller: Option<Controller>,
+    /// When Drover last changed it, by the API server's clock.
+    pub applied: Option<Timestamp>,
     /// Its owners, as they stand there.
     pub owners: Value,
-    /// Who owns which of its fields.
+    /// Who owns which of its fields, where yurt-manager owns some. They are the larger half of an object, and of no other interest.
     pub managed_fields: Value,
     /// Its spec.
-    pub spec: Value,
+    pub spec: Spec,
     /// What its controller says of its pods.
     pub counts: Counts,
 }
@@ -64,42 +70,21 @@ pub struct Counts {
     pub ready: i64,
     /// Those that are available.
     pub available: i64,
+    /// Whether as many are available as must be during an update; `None` where nobody says, as of StatefulSets.
+    pub serves: Option<bool>,
+    /// It does not get on: its pods cannot be made, or are not ready for longer than its progress deadline.
+    pub in_trouble: bool,
 }
 
 impl Child {
-    /// Reads an object, however odd.
+    /// Reads an object. Of one that no API server would send nothing is read.
     pub fn read(kind: WorkloadKind, object: &Value) -> Self {
-        let at = |path: &str| object.pointer(path).cloned().unwrap_or(Value::Null);
-        let text = |path: &str| object.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let number = |path: &str| object.pointer(path).and_then(Value::as_i64).unwrap_or(0);
-        let owners = at("/metadata/ownerReferences");
-        Self {
-            kind,
-            name: text("/metadata/name"),
-            uid: text("/metadata/uid"),
-            resource_version: text("/metadata/resourceVersion"),
-            generation: number("/metadata/generation"),
-            created: text("/metadata/creationTimestamp"),
-            leaving: !at("/metadata/deletionTimestamp").is_null(),
-            labels: texts(&at("/metadata/labels")),
-            annotations: texts(&at("/metadata/annotations")),
-            controller: controller(&owners),
-            owners,
-            managed_fields: at("/metadata/managedFields"),
-            spec: at("/spec"),
-            counts: Counts {
-                observed_generation: number("/status/observedGeneration"),
-                replicas: number("/status/replicas"),
-                updated: number("/status/updatedReplicas"),
-                ready: number("/status/readyReplicas"),
-                available: number("/status/availableReplicas"),
-            },
-        }
+        Object::deserialize(object).unwrap_or_default().into_child(kind)
     }
 
     /// How many pods it is to have; Kubernetes' default is 1.
     pub fn replicas(&self) -> i64 {
-        self.spec["replicas"].as_i64().unwrap_or(1)
+        self.spec.replicas().unwrap_or(1)
     }
 
     /// Whether its counts are about its newest spec.
@@ -110,6 +95,22 @@ impl Child {
     /// Whether it has as many ready pods as it is to have. One that is scaled to 0 is ready without any.
     pub fn is_ready(&self) -> bool {
         self.is_observed() && self.counts.ready >= self.replicas()
+    }
+
+    /// Whether all its pods are of its newest pod template and available.
+    pub fn is_complete(&self) -> bool {
+        self.is_rolled_out() && self.counts.available >= self.replicas()
+    }
+
+    /// Whether it does its work, if perhaps with fewer pods: as many are available as an update leaves. One that is scaled to 0 has
+    /// none to do.
+    pub fn serves(&self) -> bool {
+        self.counts.serves.unwrap_or(self.counts.available >= self.replicas()) || self.replicas() == 0
+    }
+
+    /// Whether Kubernetes says that its newest spec does not get on.
+    pub const fn is_in_trouble(&self) -> bool {
+        self.is_observed() && self.counts.in_trouble
     }
 
     /// Whether all its pods are of its newest pod template.
@@ -126,21 +127,10 @@ impl Child {
             ("metadata.labels", wanted("labels"), &json!(self.labels)),
             ("metadata.annotations", wanted("annotations"), &json!(self.annotations)),
             ("metadata.ownerReferences", wanted("ownerReferences"), &self.owners),
-            ("spec", &body["spec"], &self.spec),
+            ("spec", &body["spec"], &self.spec.value()),
         ]
         .into_iter()
         .flat_map(|(path, wanted, live)| drift::differences(path, wanted, live))
         .collect()
     }
-}
-
-fn controller(owners: &Value) -> Option<Controller> {
-    let owner = owners.as_array()?.iter().find(|owner| owner["controller"] == true)?;
-    let text = |field: &str| owner[field].as_str().unwrap_or_default().to_owned();
-    Some(Controller { kind: text("kind"), name: text("name"), uid: text("uid") })
-}
-
-fn texts(value: &Value) -> BTreeMap<String, String> {
-    let fields = value.as_object().into_iter().flatten();
-    fields.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
 }

@@ -103,7 +103,7 @@ fn defect_17_an_orphan_is_adopted_only_for_a_chosen_pool_that_has_none_and_with_
 fn a_workload_is_its_pools_whatever_becomes_of_its_label_and_one_without_any_sign_is_reported() {
     let relabelled = [changed(openyurts("web-a-x", "a", 1), "/metadata/labels", json!({names::POOL_NAME: "b"}))];
     assert_eq!(family(&relabelled, &["a", "b"]).members.keys().collect::<Vec<_>>(), [&"a"], "its pods are in pool a");
-    let annotated = [Child { spec: Value::Null, labels: BTreeMap::new(), ..child(&openyurts("web-a-x", "a", 1)) }];
+    let annotated = [Child { spec: Spec::default(), labels: BTreeMap::new(), ..child(&openyurts("web-a-x", "a", 1)) }];
     assert_eq!(family(&annotated, &["a"]).members.len(), 1, "the annotation tells");
     let stray = [Child { annotations: BTreeMap::new(), ..annotated[0].clone() }];
     let other = [Child { kind: WorkloadKind::StatefulSet, ..child(&openyurts("web-b-x", "b", 1)) }];

@@ -42,7 +42,7 @@ pub(super) fn plan(plan: &mut Plan, input: &Input<'_>, selection: &Selection<'_>
             plan.revisit = plan.revisit.into_iter().chain([*again]).min();
         }
         let Some(hold) = hold else {
-            let action = Action::Delete { name: child.name.clone(), uid: child.uid.clone() };
+            let action = Action::Delete { kind: child.kind, name: child.name.clone(), uid: child.uid.clone() };
             plan.steps.push(Step { pool: pool.to_owned(), action });
             continue;
         };

@@ -26,9 +26,14 @@ pub enum Hold {
     /// It is pinned to an older revision; ends with the pin.
     #[error("is pinned to revision {0}")]
     Pinned(String),
-    /// Its wave is not open.
-    #[error("waits for its wave")]
-    Wave,
+    /// The run of the newest revision does not give it to the pool yet, for this reason.
+    #[error("waits for its turn: {0}")]
+    Wave(String),
+    /// The newest revision failed, and the pool had it.
+    #[error(
+        "goes back to revision {0}, the last that completed, because the newest one failed; ends with another spec"
+    )]
+    Returned(String),
     /// The name of its workload is another's; ends when that goes.
     #[error("there is a workload {0} already, which is not this YurtAppSet's; delete or rename it")]
     NameTaken(String),
@@ -67,12 +72,30 @@ impl Hold {
             Self::Refused(_) => "refused",
             Self::OthersRefused { .. } => "others_refused",
             Self::Pinned(_) => "pinned",
-            Self::Wave => "wave",
+            Self::Wave(_) => "wave",
+            Self::Returned(_) => "returned",
             Self::NameTaken(_) => "name_taken",
             Self::Leaving(_) => "leaving",
             Self::Unconfirmed => "unconfirmed",
             Self::Deletions { .. } => "deletions",
             Self::Surplus { .. } => "surplus",
+        }
+    }
+
+    /// The older revision that the pool is to have.
+    pub(super) fn revision(&self) -> Option<&str> {
+        match self {
+            Self::Pinned(revision) | Self::Returned(revision) => Some(revision),
+            Self::Unselectable(_)
+            | Self::Standing(_)
+            | Self::Refused(_)
+            | Self::OthersRefused { .. }
+            | Self::Wave(_)
+            | Self::NameTaken(_)
+            | Self::Leaving(_)
+            | Self::Unconfirmed
+            | Self::Deletions { .. }
+            | Self::Surplus { .. } => None,
         }
     }
 
@@ -82,7 +105,8 @@ impl Hold {
             Self::Unselectable(_) | Self::Refused(_) | Self::OthersRefused { .. } | Self::NameTaken(_) => true,
             Self::Standing(_)
             | Self::Pinned(_)
-            | Self::Wave
+            | Self::Wave(_)
+            | Self::Returned(_)
             | Self::Leaving(_)
             | Self::Unconfirmed
             | Self::Deletions { .. }

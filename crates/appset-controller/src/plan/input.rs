@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use api::yurt_app_set::YurtAppSet;
 use jiff::Timestamp;
+use planner::strategy::Amount;
 
-use super::Pace;
+use super::{Known, Pace};
 use crate::children::Child;
 use crate::pools::Pool;
 use crate::revisions::Revision;
@@ -20,17 +21,27 @@ pub struct Input<'a> {
     /// Where the NodePools and the workloads are from.
     pub read: Read,
     /// The Deployments and StatefulSets of its namespace.
-    pub children: &'a [Child],
+    pub children: &'a [&'a Child],
     /// The ControllerRevisions of its namespace.
     pub history: &'a [Revision],
     /// Whether anything may be written, and if not why.
     pub standing: Standing,
     /// Which pools may get the newest revision.
     pub released: Released,
+    /// The revision that each of these pools goes back to now, because the run of the newest one failed (rollouts.md, rule 12).
+    pub returns: &'a BTreeMap<String, String>,
+    /// The revision that a failed run would go back to: it is kept.
+    pub last_completed: Option<&'a str>,
+    /// What the strategy of the run says of each workload's own rolling update (`unit.maxUnavailablePerPool`).
+    pub max_unavailable: Option<Amount>,
     /// What a dry run of the newest revision was refused with, by pool.
     pub refused: &'a BTreeMap<String, String>,
     /// What becomes of the other pools if one is refused.
     pub on_refusal: OnRefusal,
+    /// The sets of tweaks, by their places, that a dry run of the newest revision took.
+    pub taken: &'a BTreeSet<Vec<usize>>,
+    /// What the last plan found: [`super::Plan::known`].
+    pub known: &'a Known,
     /// Differences that an apply left, by the workload's UID: the API server writes these fields otherwise.
     pub stubborn: &'a HashMap<String, BTreeSet<String>>,
     /// How many workloads may be deleted.
@@ -62,8 +73,22 @@ pub enum Standing {
 pub enum Released {
     /// All.
     All,
-    /// These; the others wait for their waves.
-    These(BTreeSet<String>),
+    /// All, to see what holds pools besides: steps of those that are known to wait are left out.
+    Unbound,
+    /// These.
+    These {
+        /// The pools.
+        pools: BTreeSet<String>,
+        /// What each other one waits for, in a sentence.
+        waits: BTreeMap<String, String>,
+    },
+}
+
+impl Released {
+    /// These pools; nobody says what the others wait for.
+    pub fn these<'a>(pools: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::These { pools: pools.into_iter().map(str::to_owned).collect(), waits: BTreeMap::new() }
+    }
 }
 
 /// What becomes of the other pools if the workload of one is refused, by us or by the API server, for what the revision says. A pool

@@ -5,12 +5,16 @@ use std::collections::HashMap;
 use api::names::app_set as names;
 use api::yurt_app_set::InvalidSelector;
 
+use super::known::{self, Found};
 use super::target::{Aim, Targets};
 use super::{Action, Cause, Hold, Input, Plan, Read, Released, Standing, Step};
 use crate::adopt;
 use crate::children::{Family, Member};
 use crate::pools::{Pool, Selection};
 use crate::render::Rendered;
+
+/// What a pool waits for that no run knows of yet.
+const NOT_YET: &str = "the run has not looked at it yet";
 
 /// Plans a pool that is chosen.
 pub(super) fn plan(plan: &mut Plan, input: &Input<'_>, targets: &mut Targets<'_>, family: &Family<'_>, pool: &Pool) {
@@ -19,22 +23,42 @@ pub(super) fn plan(plan: &mut Plan, input: &Input<'_>, targets: &mut Targets<'_>
         plan.holds.insert(pool.name.clone(), Hold::Leaving(member.child.name.clone()));
         return;
     }
-    let Aim { rendered, revision, mut hold, pinned } = targets.aim(pool);
-    if let Standing::Held(why) = &input.standing {
-        hold = Some(Hold::Standing(why.clone()));
+    if let Some((state, found)) = targets.recall(pool) {
+        match &found {
+            Found::Done => {}
+            Found::Waits(_) => match held(input, targets, pool) {
+                Some(hold) => drop(plan.holds.insert(pool.name.clone(), hold)),
+                None => plan.left_out = true,
+            },
+        }
+        plan.known.note(pool, state, found);
+        return;
     }
-    let hold = hold.or_else(|| if pinned { None } else { wave(&input.released, &pool.name) });
+    let Aim { rendered, revision, hold, kept } = targets.aim(pool);
+    let pinned = kept.is_some();
+    let standing = standing(input).filter(|_| pinned);
+    let hold = if pinned { standing.or(hold) } else { held(input, targets, pool) };
     let wanted = rendered.as_ref().map(|rendered| match member {
         Some(member) => write(input, rendered, &revision, member),
         None => Some(Action::Create { body: rendered.body.clone() }),
     });
+    let state =
+        member.filter(|_| !pinned).map(|member| known::state(pool, member, input.stubborn.get(&member.child.uid)));
     let action = match (hold, wanted) {
         // It is what it is to be, whatever else holds.
-        (_, Some(None)) => None,
+        (_, Some(None)) => {
+            state.into_iter().for_each(|state| plan.known.note(pool, state, Found::Done));
+            None
+        }
         (Some(hold), wanted) => {
+            let waits = wanted.is_some();
             try_later(plan, rendered.as_ref().filter(|_| !pinned), wanted.flatten().as_ref());
             plan.holds.insert(pool.name.clone(), hold);
-            member.and_then(|member| repair(input, targets, pool, member))
+            let repaired = member.and_then(|member| repair(input, targets, pool, member));
+            if let (Some(state), Some(rendered), true, None) = (state, &rendered, waits, &repaired) {
+                plan.known.note(pool, state, Found::Waits(rendered.tweaks.clone()));
+            }
+            repaired
         }
         (None, wanted) => {
             let wanted = wanted.flatten();
@@ -42,8 +66,8 @@ pub(super) fn plan(plan: &mut Plan, input: &Input<'_>, targets: &mut Targets<'_>
             wanted.and_then(|action| permitted(plan, input, family, pool, action))
         }
     };
-    if pinned {
-        plan.holds.entry(pool.name.clone()).or_insert(Hold::Pinned(revision));
+    if let Some(kept) = kept {
+        plan.holds.entry(pool.name.clone()).or_insert(kept);
     }
     plan.steps.extend(action.map(|action| Step { pool: pool.name.clone(), action }));
 }
@@ -96,10 +120,23 @@ fn repair(input: &Input<'_>, targets: &mut Targets<'_>, pool: &Pool, member: Mem
     write(input, &rendered, &revision, member).filter(Action::repairs)
 }
 
+fn standing(input: &Input<'_>) -> Option<Hold> {
+    match &input.standing {
+        Standing::Acting => None,
+        Standing::Held(why) => Some(Hold::Standing(why.clone())),
+    }
+}
+
+/// Why a pool may not get the newest revision.
+fn held(input: &Input<'_>, targets: &Targets<'_>, pool: &Pool) -> Option<Hold> {
+    standing(input).or_else(|| targets.refusal(&pool.name)).or_else(|| wave(&input.released, &pool.name))
+}
+
 fn wave(released: &Released, pool: &str) -> Option<Hold> {
     match released {
-        Released::All => None,
-        Released::These(pools) => (!pools.contains(pool)).then_some(Hold::Wave),
+        Released::All | Released::Unbound => None,
+        Released::These { pools, .. } if pools.contains(pool) => None,
+        Released::These { waits, .. } => Some(Hold::Wave(waits.get(pool).map_or(NOT_YET, String::as_str).to_owned())),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a plan says is to be written.
 
+use api::names::app_set::WorkloadKind;
 use serde_json::Value;
 
 /// A write.
@@ -35,6 +36,8 @@ pub enum Action {
     },
     /// A delete of the object of this UID, in the background.
     Delete {
+        /// What it is.
+        kind: WorkloadKind,
         /// Its name.
         name: String,
         /// Its UID.
@@ -63,6 +66,17 @@ pub struct Trial {
 }
 
 impl Action {
+    /// A word for metrics.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Create { .. } => "create",
+            Self::Apply { cause: Cause::Adopted, .. } => "adopt",
+            Self::Apply { cause: Cause::Changed, .. } => "update",
+            Self::Apply { cause: Cause::Drifted(_), .. } => "repair",
+            Self::Delete { .. } => "delete",
+        }
+    }
+
     /// Whether it only puts back what was, and restarts nothing that was not changed by hand.
     pub(super) fn repairs(&self) -> bool {
         match self {

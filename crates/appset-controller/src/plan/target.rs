@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use api::names::app_set as names;
 use api::yurt_app_set::RawWorkload;
 
-use super::{Hold, Input, OnRefusal, Standing};
+use super::known::{self, Found};
+use super::{Hold, Input, Known, OnRefusal, Released, Standing};
 use crate::children::{Child, Family};
 use crate::pools::{Pool, Selection};
 use crate::render::{Owner, PATH, RenderError, Rendered, Renderer};
@@ -21,8 +22,8 @@ pub(super) struct Aim {
     pub(super) revision: String,
     /// Why it may not be written.
     pub(super) hold: Option<Hold>,
-    /// It is of an older revision because the pool is pinned to that.
-    pub(super) pinned: bool,
+    /// It is of an older revision on purpose, for this reason.
+    pub(super) kept: Option<Hold>,
 }
 
 /// Why a revision cannot be made in a pool.
@@ -37,14 +38,19 @@ pub(super) struct Targets<'a> {
     input: &'a Input<'a>,
     owner: Owner,
     current: Option<Current>,
-    /// Pools that are pinned to another revision than the newest.
-    pins: BTreeMap<String, String>,
-    /// The newest revision in each pool in which it can be made.
+    /// Pools that are to have an older revision than the newest, and why: they are pinned to it, or go back to it.
+    kept: BTreeMap<String, Hold>,
+    /// Pools that are known from the last plan, so that they need not be rendered.
+    recalled: BTreeMap<String, (u64, Found)>,
+    /// The newest revision in each other pool in which it can be made.
     newest: BTreeMap<String, Rendered>,
     /// Why it cannot be made in others.
     refused: BTreeMap<String, Refusal>,
     /// Older revisions by name; `None` if one cannot be rendered.
     older: HashMap<String, Option<Renderer>>,
+    nothing_known: Known,
+    /// In how many pools it is known that it can be made.
+    made: usize,
 }
 
 impl<'a> Targets<'a> {
@@ -60,22 +66,47 @@ impl<'a> Targets<'a> {
             Ok((renderer, current)) => (renderer.map_err(|error| error.to_string()), Some(current)),
             Err(unreadable) => (Err(RenderError::from(unreadable).to_string()), None),
         };
+        let renderer = renderer.map(|renderer| renderer.bounded(input.max_unavailable));
         let renderer = renderer.and_then(|renderer| changed_kind(family).map_or(Ok(renderer), Err));
         let newest_name = current.as_ref().map_or("", |current| current.name.as_str());
-        let pins = pins::pins(input.set).map(|mut pins| {
+        let kept = pins::pins(input.set).map(|mut pins| {
             pins.retain(|_, revision| revision != newest_name);
-            pins
+            let returned =
+                input.returns.iter().map(|(pool, revision)| (pool.clone(), Hold::Returned(revision.clone())));
+            let pinned = pins.into_iter().map(|(pool, revision)| (pool, Hold::Pinned(revision)));
+            returned.chain(pinned).collect::<BTreeMap<_, _>>()
         });
-        let (mut newest, mut refused) = (BTreeMap::new(), BTreeMap::new());
+        let (mut recalled, mut newest, mut refused) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let nothing_known = Known::of(input, current.as_ref());
+        let recall = |pool: &Pool| {
+            let member = family.members.get(pool.name.as_str()).filter(|member| !member.child.leaving)?;
+            let state = known::state(pool, *member, input.stubborn.get(&member.child.uid));
+            let found = nothing_known.recall(input.known, pool, state)?;
+            let is_enough = match (&found, &input.released) {
+                (Found::Done, _) => true,
+                // What is still to be tried has to be made first, as has what may be written now.
+                (Found::Waits(tweaks), Released::Unbound) => input.taken.contains(tweaks),
+                (Found::Waits(tweaks), Released::These { pools, .. }) => {
+                    !pools.contains(&pool.name) && input.taken.contains(tweaks)
+                }
+                (Found::Waits(_), Released::All) => false,
+            };
+            is_enough.then_some((state, found))
+        };
         // Long names are cut and told apart by a hash, which may be the same in a very long time.
         let mut taken = HashMap::new();
         for (name, pool) in &selection.pools {
             let refused_as = |revisions: bool| move |why: String| Refusal { why, revisions };
-            let rendered = match (&pins, &renderer, input.refused.get(*name)) {
+            let rendered = match (&kept, &renderer, input.refused.get(*name)) {
                 (Err(invalid), ..) => Err(refused_as(true)(invalid.to_string())),
-                (Ok(pins), ..) if pins.contains_key(*name) => continue,
+                (Ok(kept), ..) if kept.contains_key(*name) => continue,
                 (Ok(_), Err(why), _) | (Ok(_), Ok(_), Some(why)) => Err(refused_as(true)(why.clone())),
                 (Ok(_), Ok(renderer), None) => {
+                    if let Some(found) = recall(pool) {
+                        taken.insert(names::workload(renderer.kind(), &owner.name, name), *name);
+                        recalled.insert((*name).to_owned(), found);
+                        continue;
+                    }
                     renderer.render(pool).map_err(|error| refused_as(!error.is_pools())(error.to_string()))
                 }
             };
@@ -91,23 +122,41 @@ impl<'a> Targets<'a> {
                 Err(refusal) => drop(refused.insert((*name).to_owned(), refusal)),
             }
         }
-        let pins = pins.unwrap_or_default();
-        Self { input, owner, current, pins, newest, refused, older: HashMap::new() }
+        let kept = kept.unwrap_or_default();
+        let made = recalled.len();
+        Self { input, owner, current, kept, recalled, newest, refused, older: HashMap::new(), nothing_known, made }
+    }
+
+    /// What is known of a revision of which no pool was looked at.
+    pub(super) fn nothing_known(&self) -> Known {
+        self.nothing_known.clone()
+    }
+
+    /// What is known of a pool from the last plan, and of which state of it.
+    pub(super) fn recall(&mut self, pool: &Pool) -> Option<(u64, Found)> {
+        self.recalled.remove(&pool.name)
+    }
+
+    /// Why a pool cannot get the newest revision.
+    pub(super) fn refusal(&self, pool: &str) -> Option<Hold> {
+        let refused = self.refused.get(pool).map(|refusal| Hold::Refused(refusal.why.clone()));
+        refused.or_else(|| self.others_refused(pool))
     }
 
     /// What a pool's workload is to be.
     pub(super) fn aim(&mut self, pool: &Pool) -> Aim {
-        if let Some(revision) = self.pins.get(&pool.name).cloned() {
+        if let Some((kept, revision)) =
+            self.kept.get(&pool.name).and_then(|kept| Some((kept.clone(), kept.revision()?.to_owned())))
+        {
             let rendered = self.older(&revision, pool);
-            let hold = rendered.is_none().then(|| Hold::Refused(self.unknown_pin(&pool.name, &revision)));
-            return Aim { rendered, revision, hold, pinned: true };
+            let hold = rendered.is_none().then(|| Hold::Refused(self.unmade(&pool.name, &kept)));
+            return Aim { rendered, revision, hold, kept: Some(kept) };
         }
-        let refused = self.refused.get(&pool.name).map(|refusal| Hold::Refused(refusal.why.clone()));
         Aim {
             rendered: self.newest.get(&pool.name).cloned(),
             revision: self.current.as_ref().map(|current| current.name.clone()).unwrap_or_default(),
-            hold: refused.or_else(|| self.others_refused(&pool.name)),
-            pinned: false,
+            hold: self.refusal(&pool.name),
+            kept: None,
         }
     }
 
@@ -115,7 +164,7 @@ impl<'a> Targets<'a> {
     pub(super) fn recorded(self) -> Option<Current> {
         let refused = self.refused.values().any(|refusal| refusal.revisions);
         let held = self.input.on_refusal == OnRefusal::HoldAll && refused;
-        let nowhere = self.newest.is_empty() && !self.refused.is_empty();
+        let nowhere = self.newest.is_empty() && self.made == 0 && !self.refused.is_empty();
         self.current.filter(|_| !held && !nowhere && self.input.standing == Standing::Acting)
     }
 
@@ -126,14 +175,17 @@ impl<'a> Targets<'a> {
         Some(Hold::OthersRefused { pool: other.clone(), why: refusal.why.clone() })
     }
 
-    fn unknown_pin(&self, pool: &str, revision: &str) -> String {
+    fn unmade(&self, pool: &str, kept: &Hold) -> String {
         let own = |known: &&revisions::Revision| known.controller.as_deref() == Some(self.owner.uid.as_str());
         let known: BTreeSet<_> = self.input.history.iter().filter(own).map(|known| known.name.as_str()).collect();
         let known = known.into_iter().collect::<Vec<_>>().join(", ");
-        format!(
-            "metadata.annotations[{}][{pool}]: {revision:?} is not a revision that can be made there: {known}",
-            names::PINNED
-        )
+        match kept {
+            Hold::Pinned(revision) => format!(
+                "metadata.annotations[{}][{pool}]: {revision:?} is not a revision that can be made there: {known}",
+                names::PINNED
+            ),
+            other => format!("{other}; that cannot be made there any more: {known}"),
+        }
     }
 
     /// The revision that a workload is of, as it would be made today, and its name; `None` if nobody can say.
@@ -166,7 +218,7 @@ impl<'a> Targets<'a> {
 
     /// An older revision in a pool.
     fn older(&mut self, name: &str, pool: &Pool) -> Option<Rendered> {
-        let (owner, history) = (&self.owner, self.input.history);
+        let (owner, history, bound) = (&self.owner, self.input.history, self.input.max_unavailable);
         let renderer = self.older.entry(name.to_owned()).or_insert_with(|| {
             let own = |controller: &str| controller == owner.uid;
             let of_name = |revision: &&revisions::Revision| {
@@ -174,7 +226,7 @@ impl<'a> Targets<'a> {
             };
             let revision = history.iter().find(of_name)?;
             let workload = RawWorkload(revision.workload.clone()).read(PATH).ok()?;
-            Renderer::new(owner.clone(), workload, name).ok()
+            Renderer::new(owner.clone(), workload, name).ok().map(|renderer| renderer.bounded(bound))
         });
         renderer.as_ref()?.render(pool).ok()
     }

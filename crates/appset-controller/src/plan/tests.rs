@@ -142,7 +142,7 @@ fn old_revisions_go_but_not_one_that_a_workload_is_of() {
     world.set.spec.revision_history_limit = Some(2);
     world.settle();
     let first = world.history[0].name.clone();
-    world.released = Released::These(["b".to_owned()].into());
+    world.released = Released::these(["b"]);
     for tag in 2..6 {
         world.tweak(json!([image("b", &format!("web:{tag}"))]));
         world.settle();

@@ -122,7 +122,7 @@ fn what_is_held_says_so_and_is_no_error() {
     world.choose(&["a"]);
     world.settle();
     world.choose(&["a", "b"]);
-    world.released = Released::These([].into());
+    world.released = Released::these([]);
     world.tweak(image("2"));
     world.settle();
     assert_eq!(conditions_of(&world)["AppUpdated"], triple("False", "UpdateWorkloadHeld", "a: waits for its wave"));

@@ -9,6 +9,8 @@
 //!               | "lose"                         send, then fail as a connection cut before the answer
 //!               | "hang"                         send, then never answer: the deadline ends the call
 //!               | "delay-MS"                     wait that many milliseconds before sending
+//!               | "lag-MS"                       every part of the answer arrives that many milliseconds late: a watch
+//!                                                that shows the cluster as it was
 //!               | "status-CODE"                  answer with that HTTP status: nothing is sent
 //! WHICH         = N | N "-" M | N "+" | "*"      which of the matching calls, counted from 1 for each rule
 //! CALLS         = VERB [ "/" RESOURCE [ "/" SUBRESOURCE ] ]
@@ -20,6 +22,7 @@
 //! Rules are tried in order; the first that hits decides, but every rule counts every call that it matches.
 
 mod inject;
+mod late;
 mod rule;
 
 pub use inject::Injected;

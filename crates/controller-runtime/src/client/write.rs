@@ -1,7 +1,7 @@
 //! Fenced writes of small objects: none without a permit of the lease, and each answer decoded into what its mirror holds.
 
 use kube::Client;
-use kube::api::{DeleteParams, Patch, PatchParams, Preconditions, Request};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions, Request};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -36,8 +36,34 @@ impl Writer {
         place: Place<'_>,
         body: &Value,
     ) -> Result<T, kube::Error> {
-        let params = PatchParams::apply(self.manager).force();
-        let request = Request::new(place.collection).patch(place.name, &params, &Patch::Apply(body));
+        self.apply_with(PatchParams::apply(self.manager).force(), place, body).await
+    }
+
+    /// As [`Writer::apply`], but not by force: what others say of one of the fields stays so, and is a conflict.
+    pub async fn claim<T: DeserializeOwned>(
+        &self,
+        _fence: &Permit,
+        place: Place<'_>,
+        body: &Value,
+    ) -> Result<T, kube::Error> {
+        self.apply_with(PatchParams::apply(self.manager), place, body).await
+    }
+
+    /// Asks what [`Writer::apply`] would be answered with (a dry run). It changes nothing, so that it needs no permit.
+    pub async fn try_apply<T: DeserializeOwned>(&self, place: Place<'_>, body: &Value) -> Result<T, kube::Error> {
+        self.apply_with(PatchParams::apply(self.manager).force().dry_run(), place, body).await
+    }
+
+    /// Makes an object that must not be there yet; a conflict if it is.
+    pub async fn create<T: DeserializeOwned>(
+        &self,
+        _fence: &Permit,
+        collection: &str,
+        body: &Value,
+    ) -> Result<T, kube::Error> {
+        let params = PostParams { field_manager: Some(self.manager.to_owned()), ..PostParams::default() };
+        let body = serde_json::to_vec(body).map_err(kube::Error::SerdeError)?;
+        let request = Request::new(collection).create(&params, body);
         self.client.request(request.map_err(kube::Error::BuildRequest)?).await
     }
 
@@ -66,15 +92,40 @@ impl Writer {
     }
 
     /// Deletes the object if it still has that UID. One that is gone, or has another, is left as it is.
-    pub async fn delete(&self, _fence: &Permit, place: Place<'_>, uid: &str) -> Result<(), kube::Error> {
+    pub async fn delete(&self, fence: &Permit, place: Place<'_>, uid: &str) -> Result<(), kube::Error> {
+        self.delete_with(fence, DeleteParams::default(), place, uid).await
+    }
+
+    /// As [`Writer::delete`]; what the object owns is deleted after it, in the background, whatever its kind.
+    pub async fn delete_in_background(&self, fence: &Permit, place: Place<'_>, uid: &str) -> Result<(), kube::Error> {
+        self.delete_with(fence, DeleteParams::background(), place, uid).await
+    }
+
+    async fn delete_with(
+        &self,
+        _fence: &Permit,
+        params: DeleteParams,
+        place: Place<'_>,
+        uid: &str,
+    ) -> Result<(), kube::Error> {
         let preconditions = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
-        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+        let params = DeleteParams { preconditions: Some(preconditions), ..params };
         let request = Request::new(place.collection).delete(place.name, &params);
         match self.client.request_text(request.map_err(kube::Error::BuildRequest)?).await {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    async fn apply_with<T: DeserializeOwned>(
+        &self,
+        params: PatchParams,
+        place: Place<'_>,
+        body: &Value,
+    ) -> Result<T, kube::Error> {
+        let request = Request::new(place.collection).patch(place.name, &params, &Patch::Apply(body));
+        self.client.request(request.map_err(kube::Error::BuildRequest)?).await
     }
 
     fn plain(&self) -> PatchParams {

@@ -1,15 +1,17 @@
 //! Acting only as the leader, and only on what was listed since becoming it.
 
 use std::future::{Future, pending};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{LeaderState, Leadership};
 
-/// Open while this replica leads and its mirrors are newer than its Lease. A reconcile asks it first.
-#[derive(Debug, Default)]
+/// Open while this replica leads and its mirrors are newer than its Lease. A reconcile asks it first. Cheap to clone; clones are
+/// one gate.
+#[derive(Debug, Clone, Default)]
 pub struct Gate {
     /// The term, 0 while closed.
-    term: AtomicU64,
+    term: Arc<AtomicU64>,
 }
 
 /// What a service does as it begins to act and ceases to.

@@ -7,8 +7,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{Api, ObjectMeta, PostParams};
 use kube::{Client, ResourceExt};
 use planner::fleet::{Name, Uid};
-use planner::rollout::{Decided, Point};
+use planner::rollout::{Decided, Hold, Point};
 
+use super::{Desk, Error, Rollout, Target};
 use crate::mirror::{Mirror, Mirrored};
 use crate::watch::{ResourceVersion, Versioned};
 
@@ -33,7 +34,7 @@ pub enum AskError {
 
 impl Versioned for ApprovalRequest {
     fn resource_version(&self) -> ResourceVersion {
-        super::version(&self.metadata)
+        super::objects::version(&self.metadata)
     }
 }
 
@@ -42,7 +43,7 @@ impl Mirrored for ApprovalRequest {
     type Owner = Uid;
 
     fn uid(&self) -> Uid {
-        super::uid(&self.metadata)
+        super::objects::uid(&self.metadata)
     }
 
     fn belongs_to(&self) -> Option<Uid> {
@@ -54,19 +55,44 @@ impl Mirrored for ApprovalRequest {
     }
 }
 
+impl Desk {
+    /// Asks about the wave that waits for a human, if one does and nobody was asked. A request that somebody deleted is made
+    /// again.
+    ///
+    /// # Errors
+    /// When it was not made.
+    pub async fn ask(&self, target: Target<'_>, rollout: &Rollout) -> Result<(), Error> {
+        let hold = rollout.report.as_ref().and_then(|report| report.hold.as_ref());
+        let Some(Hold::Approval { wave, point }) = hold else { return Ok(()) };
+        if is_asked(&self.approvals, &rollout.object, wave, *point) {
+            return Ok(());
+        }
+        let _permit = self.leadership.permit()?;
+        let request = ask(&self.client, &rollout.object, wave, *point).await.map_err(Error::Ask)?;
+        tracing::info!(request = request.metadata.name, "a wave waits for approval");
+        // It may have been decided on already, if it was made before a crash.
+        let is_decided = request.spec.decision.is_some();
+        self.approvals.note(request);
+        if is_decided {
+            self.queue.add(target.uid);
+        }
+        Ok(())
+    }
+}
+
 /// What was decided on the waves of this run, in no order. Requests of another run, though of the same name, say nothing.
-pub fn decided(mirror: &Mirror<ApprovalRequest>, run: &FleetRollout) -> Vec<Decided> {
-    mirror.of(&super::uid(&run.metadata)).iter().filter_map(|request| request.spec.decided()).collect()
+pub(super) fn decided(mirror: &Mirror<ApprovalRequest>, run: &FleetRollout) -> Vec<Decided> {
+    mirror.of(&super::objects::uid(&run.metadata)).iter().filter_map(|request| request.spec.decided()).collect()
 }
 
 /// Whether somebody has been asked about a wave of this run.
-pub fn is_asked(mirror: &Mirror<ApprovalRequest>, run: &FleetRollout, wave: &str, point: Point) -> bool {
+fn is_asked(mirror: &Mirror<ApprovalRequest>, run: &FleetRollout, wave: &str, point: Point) -> bool {
     let about = |request: &ApprovalRequestSpec| request.wave == wave && Point::from(request.point) == point;
-    mirror.of(&super::uid(&run.metadata)).iter().any(|request| about(&request.spec))
+    mirror.of(&super::objects::uid(&run.metadata)).iter().any(|request| about(&request.spec))
 }
 
 /// Asks whether a wave of a run may go on. When that was asked already (before a crash), that request is the one.
-pub async fn ask(client: &Client, run: &FleetRollout, wave: &Name, point: Point) -> Result<ApprovalRequest, AskError> {
+async fn ask(client: &Client, run: &FleetRollout, wave: &Name, point: Point) -> Result<ApprovalRequest, AskError> {
     let (run_name, run_uid) = (run.name_any(), run.metadata.uid.clone().unwrap_or_default());
     let name = names::approval_request(&run_name, wave, point.into());
     let owner = OwnerReference {

@@ -9,7 +9,7 @@ use crate::watch::{ResourceVersion, Versioned};
 
 /// Why a RolloutStrategy that a target names cannot be followed.
 #[derive(Debug, thiserror::Error)]
-pub enum Unusable {
+pub(super) enum Unusable {
     /// There is none of that name.
     #[error("annotation {}: namespace {namespace:?} has no RolloutStrategy {name:?}", api::names::STRATEGY)]
     Missing {
@@ -30,7 +30,7 @@ pub enum Unusable {
 
 impl Versioned for RolloutStrategy {
     fn resource_version(&self) -> ResourceVersion {
-        super::version(&self.metadata)
+        super::objects::version(&self.metadata)
     }
 }
 
@@ -39,7 +39,7 @@ impl Mirrored for RolloutStrategy {
     type Owner = String;
 
     fn uid(&self) -> Uid {
-        super::uid(&self.metadata)
+        super::objects::uid(&self.metadata)
     }
 
     fn belongs_to(&self) -> Option<String> {
@@ -52,12 +52,16 @@ impl Mirrored for RolloutStrategy {
 }
 
 /// The spec of a RolloutStrategy as a mirror has it, if it is there and the planner can follow it.
-pub fn look_up(mirror: &Mirror<RolloutStrategy>, namespace: &str, name: &str) -> Result<Strategy, Unusable> {
+pub(super) fn look_up(mirror: &Mirror<RolloutStrategy>, namespace: &str, name: &str) -> Result<Strategy, Unusable> {
     usable(mirror.of(key(namespace, name).as_str()).first().map(|found| &found.spec), namespace, name)
 }
 
 /// The same as the API server has it, read with quorum.
-pub async fn get(client: &Client, namespace: &str, name: &str) -> Result<Result<Strategy, Unusable>, kube::Error> {
+pub(super) async fn get(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+) -> Result<Result<Strategy, Unusable>, kube::Error> {
     let found = Api::<RolloutStrategy>::namespaced(client.clone(), namespace).get_opt(name).await?;
     Ok(usable(found.as_ref().map(|found| &found.spec), namespace, name))
 }

@@ -7,7 +7,7 @@ use api::rollout_strategy::StrategyError;
 use api::{annotations, names};
 use jiff::SignedDuration;
 use planner::fleet::{LossHistory, Name};
-use planner::rollout::{self, Control, Facts, Input, Plan, Run, Target, Unit, View};
+use planner::rollout::{self, Control, Facts, Input, Plan, Run, Target, Unit, UnitKind, View};
 use planner::strategy::{self as plan, Timing};
 
 use super::{Snapshot, facts};
@@ -133,6 +133,7 @@ impl Snapshot {
         let since = self.at - SignedDuration::from_hours(24);
         let input = Input {
             now: self.at,
+            unit_kind: UnitKind::Node,
             target,
             strategy,
             timing,

@@ -6,7 +6,7 @@ use super::gates::{Gates, Turn};
 use super::run::{Outcome, Run};
 use super::units::{Assessed, Fleet, Stage};
 use super::waves::Waves;
-use super::{DesiredState, Hold, Input, Restart, Revisit, starts};
+use super::{DesiredState, Hold, Input, Restart, Revisit, UnitKind, starts};
 use crate::fleet::{Pod, Uid};
 use crate::strategy::CatchUp;
 
@@ -58,10 +58,10 @@ pub(super) fn choose(
             Verdict::Held(hold) => choice.holds.push((at, hold)),
             Verdict::Candidate(pod) => {
                 let gate = || waves.hold(assessed.pool).map_or_else(|| gates.turn(assessed.pool, revisit), Err);
-                match stop.as_ref().map_or_else(gate, |hold| Err(hold.clone())) {
+                match stop.as_ref().map_or_else(gate, |hold| Err(told(input, run, hold))) {
                     Err(hold) => choice.holds.push((at, hold)),
                     Ok(turn) => {
-                        let was_down = !assessed.ready;
+                        let was_down = assessed.was_down;
                         let order = (turn, !was_down, !assessed.down, rank(seed, assessed.unit.node.uid));
                         candidates.push(Candidate { at, pod, was_down, order });
                     }
@@ -101,6 +101,14 @@ pub(super) fn stop(input: &Input<'_>, run: &Run) -> Option<Hold> {
         Some(Hold::Stale { since: input.view.heard })
     } else {
         run.doubt.map(|until| Hold::NodesLost { until })
+    }
+}
+
+/// What stops the run, as a unit is told it: a pool hears which others failed.
+fn told(input: &Input<'_>, run: &Run, stop: &Hold) -> Hold {
+    match (stop, input.unit_kind, &run.halt) {
+        (Hold::Halted, UnitKind::Pool, Some(halt)) => Hold::HaltedFor { evidence: halt.evidence.clone() },
+        _ => stop.clone(),
     }
 }
 

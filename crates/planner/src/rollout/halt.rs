@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::run::{Outcome, Run};
 use super::units::{Assessed, Fleet, Sums};
-use super::waves::Waves;
-use super::{Away, Input, Revisit};
+use super::waves::{Waves, failed_pools};
+use super::{Away, Input, Revisit, UnitKind};
+use crate::fleet::Name;
 
 /// A halt: sticky across restarts and returns of the same revision. The token in `spec.resumeToken` or a new revision ends it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,7 +81,7 @@ fn reason(
         return Some((HaltReason::ReplacementMissing, evidence));
     }
     if failed > 0
-        && let Some(found) = failures(input, &fleet.all, waves, failed).or_else(|| no_slot_left(input, fleet, waves))
+        && let Some(found) = failures(input, fleet, waves, failed).or_else(|| no_slot_left(input, fleet, waves))
     {
         return Some(found);
     }
@@ -88,22 +89,45 @@ fn reason(
 }
 
 /// More failed than may: over the run, or at all in a wave that is too small to tolerate any (rule 3).
-fn failures(input: &Input<'_>, all: &Sums, waves: &Waves<'_>, failed: u32) -> Option<(HaltReason, String)> {
-    let strategy = input.strategy;
+fn failures(input: &Input<'_>, fleet: &Fleet<'_>, waves: &Waves<'_>, failed: u32) -> Option<(HaltReason, String)> {
+    let (strategy, all, units) = (input.strategy, &fleet.all, input.unit_kind.plural());
     let allowed = strategy.max_unavailable.allowed(all.reachable);
     let small = all.eligible < strategy.min_observed;
     let tolerated = if small { 0 } else { strategy.max_failures.tolerated(all.updated) };
     if failed > tolerated && all.updated >= strategy.min_observed.min(allowed).min(all.eligible) {
-        let evidence = format!("{failed} of {} updated units failed, {tolerated} may", all.updated);
+        let which = which(input, fleet, waves, None);
+        let evidence = format!("{failed} of {} updated {units} failed{which}, {tolerated} may", all.updated);
         return Some((HaltReason::Failures, evidence));
     }
-    let too_small = waves.list[..waves.opened].iter().find(|wave| {
+    let (at, too_small) = waves.list[..waves.opened].iter().enumerate().find(|(_, wave)| {
         let least = wave.sums.eligible.min(wave.allowed(input));
         wave.is_small(input) && wave.sums.failed > 0 && wave.sums.updated >= least
     })?;
     let (name, sums) = (&too_small.rules.name, &too_small.sums);
-    let evidence = format!("{} of the {} units of wave {name:?} failed, none may", sums.failed, sums.eligible);
+    let which = which(input, fleet, waves, Some(at));
+    let evidence = format!("{} of the {} {units} of wave {name:?} failed{which}, none may", sums.failed, sums.eligible);
     Some((HaltReason::Failures, evidence))
+}
+
+/// As many pools are named that failed.
+const NAMED: usize = 5;
+
+/// The pools that failed, of one wave or all, in parentheses; nothing where units are nodes.
+fn which(input: &Input<'_>, fleet: &Fleet<'_>, waves: &Waves<'_>, wave: Option<usize>) -> String {
+    if input.unit_kind == UnitKind::Node {
+        return String::new();
+    }
+    let failed = failed_pools(fleet, &waves.of_pool, waves.list.len());
+    let mine = failed.into_iter().enumerate().filter(|(at, _)| wave.is_none_or(|wave| wave == *at));
+    let mut pools: Vec<&Name> = mine.flat_map(|(_, pools)| pools).collect();
+    pools.sort_unstable();
+    let (named, more) = pools.split_at(pools.len().min(NAMED));
+    let named = named.iter().map(|pool| &***pool).collect::<Vec<_>>().join(", ");
+    match more.len() {
+        0 if named.is_empty() => String::new(),
+        0 => format!(" ({named})"),
+        more => format!(" ({named} and {more} more)"),
+    }
 }
 
 /// Failed units hold every slot of a scope: nothing can go on in it.

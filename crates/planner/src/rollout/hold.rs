@@ -4,6 +4,7 @@ use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::UnitKind;
 use super::facts::Point;
 use crate::fleet::Name;
 use crate::strategy::Scope;
@@ -36,6 +37,8 @@ pub enum Hold {
     EarlierWave {
         /// The wave before it.
         wave: Name,
+        /// The first pool that failed in the waves before it; only if units are pools.
+        failed: Option<Name>,
     },
     /// A wave has succeeded and is watched before the run goes on.
     Soak {
@@ -138,6 +141,21 @@ pub enum Hold {
     },
     /// The run is halted.
     Halted,
+    /// The run is halted, as a pool is told it if pools are the units: with those that failed.
+    HaltedFor {
+        /// What was seen.
+        evidence: String,
+    },
+    /// The revision cannot be made in a pool, and holds the others until it can.
+    RevisionRefused {
+        /// Why not, with the pool.
+        why: String,
+    },
+    /// It is not known which pools are reachable.
+    ReachUnknown {
+        /// Why not.
+        why: String,
+    },
     /// The user paused the run.
     Paused,
     /// The user ended the run.
@@ -186,7 +204,7 @@ impl Hold {
             | Self::Stale { .. }
             | Self::NodesLost { .. }
             | Self::NotObserved => Ending::Itself,
-            Self::Window { opens: Some(_) } | Self::Dependency { .. } => Ending::InTime,
+            Self::Window { opens: Some(_) } | Self::Dependency { .. } | Self::ReachUnknown { .. } => Ending::InTime,
             Self::NoBudget { .. }
             | Self::Window { opens: None }
             | Self::Approval { .. }
@@ -198,6 +216,8 @@ impl Hold {
             | Self::NoCatchUp
             | Self::Inconclusive { .. }
             | Self::Halted
+            | Self::HaltedFor { .. }
+            | Self::RevisionRefused { .. }
             | Self::Paused
             | Self::Aborted
             | Self::OtherController { .. }
@@ -233,7 +253,9 @@ impl Hold {
             Self::UnknownRevision { .. } => "UnknownRevision",
             Self::Inconclusive { .. } => "Inconclusive",
             Self::NodesLost { .. } => "NodesLost",
-            Self::Halted => "Halted",
+            Self::Halted | Self::HaltedFor { .. } => "Halted",
+            Self::RevisionRefused { .. } => "RevisionRefused",
+            Self::ReachUnknown { .. } => "ReachUnknown",
             Self::Paused => "Paused",
             Self::Aborted => "Aborted",
             Self::OtherController { .. } => "OtherController",
@@ -252,6 +274,69 @@ impl Hold {
     }
 }
 
+impl Hold {
+    /// Why a unit of this kind is not moved, in a sentence.
+    pub fn sentence(&self, kind: UnitKind) -> String {
+        match kind {
+            UnitKind::Node => self.to_string(),
+            UnitKind::Pool => of_pool(self).unwrap_or_else(|| self.to_string()),
+        }
+    }
+}
+
+/// The sentences that are others where pools are the units.
+fn of_pool(hold: &Hold) -> Option<String> {
+    Some(match hold {
+        Hold::Budget { scope, down, allowed } => {
+            format!("{down} of {allowed} allowed pools of the {scope} are under change or down")
+        }
+        Hold::SlowStart { unsettled, limit } => {
+            format!("slow start waits for {unsettled} pools under way to settle, {limit} may be")
+        }
+        Hold::TooFewSettled { settled, wanted } => {
+            format!("{settled} pools of the wave are settled, {wanted} must be, and no more are reachable and sound")
+        }
+        Hold::Offline => "none of its nodes is Ready".to_owned(),
+        Hold::Returning { at } => format!("it counts as reachable at {}", second(*at)),
+        Hold::NodeBusy => "its last write failed and is tried again".to_owned(),
+        Hold::Terminating => "its former workload is being deleted".to_owned(),
+        Hold::NoCatchUp => "it was offline during its wave and offline.catchUp is Never".to_owned(),
+        Hold::UnknownRevision { revision } => format!("its workload has revision {revision:?}, which is not known"),
+        Hold::Inconclusive { reachable, needed } => {
+            format!("only {reachable} pools are reachable, a verdict needs {needed}")
+        }
+        Hold::Refused { why, retry } => {
+            format!("the API server refused the last write: {why}; it is tried again at {}", second(*retry))
+        }
+        Hold::OtherController { lease, seen: true } => {
+            format!("lease {lease} is alive: its holder upgrades the same YurtAppSets")
+        }
+        Hold::OtherController { lease, seen: false } => {
+            format!("it is not known whether lease {lease} is alive, whose holder upgrades the same YurtAppSets")
+        }
+        Hold::NoBudget { .. }
+        | Hold::EarlierWave { .. }
+        | Hold::Soak { .. }
+        | Hold::Approval { .. }
+        | Hold::Rejected { .. }
+        | Hold::Window { .. }
+        | Hold::Dependency { .. }
+        | Hold::ConcurrentPools { .. }
+        | Hold::InvalidStrategy { .. }
+        | Hold::UnderMaintenance
+        | Hold::NoPod
+        | Hold::Stale { .. }
+        | Hold::NotObserved
+        | Hold::NodesLost { .. }
+        | Hold::Halted
+        | Hold::HaltedFor { .. }
+        | Hold::RevisionRefused { .. }
+        | Hold::ReachUnknown { .. }
+        | Hold::Paused
+        | Hold::Aborted => return None,
+    })
+}
+
 impl fmt::Display for Hold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -262,7 +347,10 @@ impl fmt::Display for Hold {
             Self::SlowStart { unsettled, limit } => {
                 write!(f, "slow start waits for {unsettled} units under way to settle, {limit} may be")
             }
-            Self::EarlierWave { wave } => write!(f, "it waits for wave {wave:?}"),
+            Self::EarlierWave { wave, failed: None } => write!(f, "it waits for wave {wave:?}"),
+            Self::EarlierWave { wave, failed: Some(pool) } => {
+                write!(f, "it waits for wave {wave:?}: pool {pool} failed")
+            }
             Self::Soak { wave, until } => {
                 write!(f, "wave {wave:?} has succeeded and is watched until {}", second(*until))
             }
@@ -314,6 +402,9 @@ impl fmt::Display for Hold {
                 )
             }
             Self::Halted => f.write_str("the run is halted"),
+            Self::HaltedFor { evidence } => write!(f, "the run is halted: {evidence}"),
+            Self::RevisionRefused { why } => write!(f, "the revision is refused: {why}"),
+            Self::ReachUnknown { why } => write!(f, "it is not known which pools are reachable: {why}"),
             Self::Paused => f.write_str("the run is paused by spec.desiredState"),
             Self::Refused { why, retry } => {
                 write!(f, "the API server refused a delete: {why}; it is tried again at {}", second(*retry))

@@ -11,6 +11,8 @@ use crate::strategy::{Strategy, Timing};
 pub struct Input<'a> {
     /// The time of the snapshot.
     pub now: Timestamp,
+    /// What a unit is.
+    pub unit_kind: UnitKind,
     /// What the units are brought to.
     pub target: Target,
     /// The run's rules.
@@ -31,6 +33,20 @@ pub struct Input<'a> {
     pub held: Option<Hold>,
     /// What the strategy asks of the world beyond nodes and pods.
     pub facts: Facts<'a>,
+}
+
+/// What a unit of a run is. The rules are the same but for what belongs to one of them alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnitKind {
+    /// A node, with a pod that Drover restarts.
+    Node,
+    /// A pool, with a workload whose pods Kubernetes moves once it has the revision: a node of the pool's name, with one pod that
+    /// stands for the workload (`Running` once it is rolled out).
+    ///
+    /// A pool that failed frees its slot at once, so that it never stops the pools of its own wave; those of later waves are told
+    /// its name. A wave of which no pool has settled does not succeed: a canary that proves nothing releases nothing. A workload
+    /// that went back to an older revision is a candidate anew. A pool that was lost in flight goes on when it is back.
+    Pool,
 }
 
 /// The DaemonSet's newest revision.
@@ -100,6 +116,16 @@ pub struct View {
     pub since: Timestamp,
     /// When the watch that was silent longest last showed an event or a bookmark.
     pub heard: Timestamp,
+}
+
+impl UnitKind {
+    /// Units in a sentence.
+    pub(super) const fn plural(self) -> &'static str {
+        match self {
+            Self::Node => "units",
+            Self::Pool => "pools",
+        }
+    }
 }
 
 impl Input<'_> {

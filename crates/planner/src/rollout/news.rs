@@ -1,7 +1,7 @@
 //! What changed with a plan and is worth an event.
 
 use super::run::Run;
-use super::{Hold, Input, Report};
+use super::{Hold, Input, Report, UnitKind};
 use crate::fleet::Name;
 use crate::strategy::Wave;
 
@@ -63,9 +63,11 @@ impl Before {
         if halted_anew {
             news.push(News::Halted(said()));
             if let Some(revision) = rollback {
-                news.push(News::RollingBack(format!(
-                    "the target goes back to revision {revision}, the last completed"
-                )));
+                let who = match input.unit_kind {
+                    UnitKind::Node => "the target goes",
+                    UnitKind::Pool => "the pools that got the revision go",
+                };
+                news.push(News::RollingBack(format!("{who} back to revision {revision}, the last completed")));
             }
         }
         // A strategy that names no waves has one, and its life is the run's.
@@ -83,14 +85,15 @@ impl Before {
             if at >= self.opened {
                 let is_empty = report.waves.get(at).is_some_and(|wave| wave.counts.desired == 0);
                 news.push(if is_empty {
-                    News::WaveEmpty(empty(input.strategy.waves.at(at)))
+                    News::WaveEmpty(empty(input.unit_kind, input.strategy.waves.at(at)))
                 } else {
                     News::WaveOpened(format!("wave {:?} is open", wave.name))
                 });
             }
             if at >= self.succeeded && wave.succeeded.is_some() {
-                let how =
-                    if wave.inconclusive { "was passed over: too few of its units are reachable" } else { "succeeded" };
+                let units = input.unit_kind.plural();
+                let passed_over = format!("was passed over: too few of its {units} are reachable");
+                let how = if wave.inconclusive { &passed_over } else { "succeeded" };
                 news.push(News::WaveSucceeded(format!("wave {:?} {how}", wave.name)));
             }
         }
@@ -103,7 +106,10 @@ impl Before {
 }
 
 /// Why a wave has no units, as far as it says which it wants.
-fn empty(rules: &Wave) -> String {
+fn empty(kind: UnitKind, rules: &Wave) -> String {
+    if kind == UnitKind::Pool {
+        return format!("wave {:?} is open and has no pools: none that is chosen and not pinned matches", rules.name);
+    }
     let named = match &*rules.pools {
         [] => String::new(),
         [pool] => format!(": pool {pool} has no node for the target"),

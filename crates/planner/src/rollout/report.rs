@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::run::Run;
 use super::units::{Assessed, Fleet, Stage, Sums};
 use super::waves::{Standing, Waves};
-use super::{DesiredState, Ending, Hold, Input, News, Restart, Revisit, candidates, halt, rollback};
+use super::{DesiredState, Ending, Hold, Input, News, Restart, Revisit, UnitKind, candidates, halt, rollback};
 use crate::fleet::Name;
 
 /// A run at one moment, explained.
@@ -174,7 +174,7 @@ pub(super) fn compose(
         ..Counts::of(&fleet.all)
     };
     let phase = phase(input, run, hold.as_ref());
-    let pools = pools(fleet, waves, &holds);
+    let pools = pools(input.unit_kind, fleet, waves, &holds);
     let units = holds.into_iter().map(|(at, hold)| (fleet.units[at].unit.node.name.clone(), hold)).collect();
     let sentence = sentence(scene, run, phase, &counts, hold.as_ref());
     let wave = waves.current().rules.name.clone();
@@ -237,7 +237,9 @@ fn run_hold(scene: &Scene<'_, '_>, run: &Run, holds: &[(usize, Hold)], revisit: 
     }
     let wanted = wave.wanted().filter(|wanted| wave.sums.settled < *wanted);
     let too_few = wanted.filter(|_| wave.sums.undone == 0 && fleet.all.unsettled == 0);
-    let too_few = too_few.map(|wanted| Hold::TooFewSettled { settled: wave.sums.settled, wanted });
+    let is_proved = input.unit_kind == UnitKind::Node || wave.sums.settled > 0;
+    let unproved = (!is_proved && wave.sums.undone == 0 && fleet.all.unsettled == 0).then_some(1);
+    let too_few = too_few.or(unproved).map(|wanted| Hold::TooFewSettled { settled: wave.sums.settled, wanted });
     too_few.or_else(|| scene.waits.clone())
 }
 
@@ -261,8 +263,12 @@ fn phase(input: &Input<'_>, run: &Run, hold: Option<&Hold>) -> RunPhase {
 
 fn sentence(scene: &Scene<'_, '_>, run: &Run, phase: RunPhase, counts: &Counts, hold: Option<&Hold>) -> String {
     let Scene { input, waves, down, .. } = *scene;
-    let Counts { desired, updated, settled, offline, reachable, .. } = *counts;
-    let mut progress = format!("{updated} of {desired} units updated, {settled} settled, {offline} offline");
+    let Counts { desired, updated, settled, offline, reachable, failed, .. } = *counts;
+    let units = input.unit_kind.plural();
+    let mut progress = format!("{updated} of {desired} {units} updated, {settled} settled, {offline} offline");
+    if input.unit_kind == UnitKind::Pool && failed > 0 {
+        progress += &format!(", {failed} failed");
+    }
     if !input.strategy.waves.named().is_empty() && run.completed.is_none() {
         let (name, nth, all) = (&waves.current().rules.name, waves.opened.max(1), waves.list.len());
         progress = format!("wave {name:?} ({nth} of {all}): {progress}");
@@ -270,7 +276,7 @@ fn sentence(scene: &Scene<'_, '_>, run: &Run, phase: RunPhase, counts: &Counts, 
     match (phase, &run.halt, hold) {
         (_, Some(halt), _) => format!("halted: {}; {progress}; {}", halt.evidence, way_out(scene, halt)),
         (RunPhase::Completed, None, _) if updated == desired => {
-            format!("all {desired} units run {}", input.target.revision)
+            format!("all {desired} {units} run {}", input.target.revision)
         }
         (RunPhase::Completed, None, _) => {
             let revision = &input.target.revision;
@@ -278,14 +284,19 @@ fn sentence(scene: &Scene<'_, '_>, run: &Run, phase: RunPhase, counts: &Counts, 
             let back = scene.fleet.units.iter().filter(is_back).count();
             match (back, (desired - updated) as usize - back) {
                 (0, away) => {
-                    format!("all reachable units run {revision}; {away} others are caught up when they return")
+                    format!("all reachable {units} run {revision}; {away} others are caught up when they return")
                 }
                 (_, away) => {
-                    format!("{back} units that came back are caught up with {revision}; {away} others when they return")
+                    format!(
+                        "{back} {units} that came back are caught up with {revision}; {away} others when they return"
+                    )
                 }
             }
         }
-        (_, None, Some(hold)) => format!("held: {hold}; {progress}"),
+        (_, None, Some(hold)) => format!("held: {}; {progress}", hold.sentence(input.unit_kind)),
+        (_, None, None) if input.unit_kind == UnitKind::Pool => {
+            format!("{progress}; {} under change", scene.fleet.all.under_way as usize + scene.steps.len())
+        }
         (_, None, None) => {
             let allowed = input.strategy.max_unavailable.allowed(reachable);
             format!("{progress}; {down} of {allowed} allowed units are down")
@@ -297,6 +308,9 @@ fn sentence(scene: &Scene<'_, '_>, run: &Run, phase: RunPhase, counts: &Counts, 
 fn way_out(scene: &Scene<'_, '_>, halt: &halt::Halt) -> String {
     let by_hand = format!("fix and change the template, or set spec.resumeToken to {:?} to go on", halt.token);
     match scene.rollback {
+        Some(revision) if scene.input.unit_kind == UnitKind::Pool => {
+            format!("the pools that got it go back to revision {revision}, the last completed, until the spec changes")
+        }
         Some(revision) => format!("the target goes back to revision {revision}, the last completed"),
         None if rollback::may(scene.input, halt.reason) && scene.input.facts.last_completed.is_none() => {
             format!("there is no completed revision to go back to: {by_hand}")
@@ -308,7 +322,7 @@ fn way_out(scene: &Scene<'_, '_>, halt: &halt::Halt) -> String {
 /// A pool's holds by kind: how many, and the first.
 type Holds<'a> = BTreeMap<&'static str, (u32, &'a Hold)>;
 
-fn pools(fleet: &Fleet<'_>, waves: &Waves<'_>, holds: &[(usize, Hold)]) -> Vec<PoolReport> {
+fn pools(kind: UnitKind, fleet: &Fleet<'_>, waves: &Waves<'_>, holds: &[(usize, Hold)]) -> Vec<PoolReport> {
     let mut by_pool: Vec<Holds<'_>> = vec![BTreeMap::new(); fleet.pools.len()];
     for (at, hold) in holds {
         by_pool[fleet.units[*at].pool].entry(hold.kind()).or_insert((0, hold)).0 += 1;
@@ -318,7 +332,7 @@ fn pools(fleet: &Fleet<'_>, waves: &Waves<'_>, holds: &[(usize, Hold)]) -> Vec<P
         wave: waves.list[waves.of_pool[at]].rules.name.clone(),
         counts: Counts::of(sums),
         needs_attention: holds.values().any(|(_, hold)| hold.ending() == Ending::Somebody),
-        holds: holds.into_iter().map(|(kind, (count, hold))| (kind, count, hold.to_string())).collect(),
+        holds: holds.into_iter().map(|(word, (count, hold))| (word, count, hold.sentence(kind))).collect(),
     };
     let mut pools: Vec<_> = fleet.pools.iter().enumerate().zip(by_pool).map(report).collect();
     pools.sort_by(|a, b| a.pool.cmp(&b.pool));

@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::run::{Activation, Outcome, Run, Track};
-use super::{Input, Revisit, Unit};
-use crate::fleet::{Name, Pod, Uid};
+use super::{Input, Revisit, Unit, UnitKind};
+use crate::fleet::{Name, Phase, Pod, Uid};
 
 /// A unit's place in the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +30,8 @@ pub(super) struct Assessed<'a> {
     /// Index into [`Fleet::pools`].
     pub(super) pool: usize,
     pub(super) stage: Stage<'a>,
-    /// A live pod of it is Ready.
-    pub(super) ready: bool,
+    /// A restart now would find it down: if it is down afterwards too, that is not the revision's fault.
+    pub(super) was_down: bool,
     pub(super) reachable: bool,
     /// See rollouts.md, "Down".
     pub(super) down: bool,
@@ -222,6 +222,10 @@ impl Eyes<'_, '_> {
             // An old pod that nobody deletes: the activation did not happen, or was undone.
             return false;
         }
+        if live.is_some() && !at_target && !track.activation.inherited && self.are_pools() {
+            // A workload keeps its UID, so it is no newer than the run: it was given back to an older revision.
+            return false;
+        }
         if live.is_some() && !at_target && !track.activation.inherited {
             // A pod made since the restart has the newest template, and that is not this run's: the run is superseded and
             // does not know it yet. The unit keeps its slot for the run that takes over.
@@ -247,12 +251,17 @@ impl Eyes<'_, '_> {
             // Any other verdict stands until the unit settles after all.
             _ if self.has_settled(unit, pod) => Outcome::Settled,
             Outcome::Open => self.verdict(unit, pod, &track.activation),
+            // Kubernetes goes on with its workload: it succeeds or fails, only later.
+            Outcome::Lost if self.are_pools() && activation.left.is_none() => {
+                self.verdict(unit, pod, &track.activation)
+            }
             verdict => verdict,
         };
     }
 
-    /// Ready for long enough on a node that is.
+    /// Ready for long enough on a node that is. Of a workload that is being rolled out the old pods are.
     fn has_settled(&mut self, unit: &Unit<'_>, pod: Option<&Pod>) -> bool {
+        let pod = pod.filter(|pod| !self.are_pools() || pod.phase == Phase::Running);
         let since = pod.and_then(|pod| pod.ready).zip(unit.node.link.ready_since());
         let known = !self.input.is_stale();
         known && since.is_some_and(|(pod, node)| self.revisit.due(pod.since.max(node) + self.settle()))
@@ -316,13 +325,21 @@ impl Eyes<'_, '_> {
                 .is_some_and(|since| self.revisit.due(since + self.input.timing.reachable_after));
         let available = live.is_some_and(|pod| self.is_available(pod));
         let under_way = track.is_some_and(Track::is_under_way);
+        let mut was_down = live.is_none_or(|pod| pod.ready.is_none());
+        let mut given_up = outcome == Some(Outcome::PreExisting);
+        if self.are_pools() {
+            // What a superseded revision does to it at the moment is no state that it was in before.
+            let before = track.filter(|track| track.activation.inherited && under_way);
+            was_down = before.map_or(was_down, |track| track.activation.was_down);
+            given_up |= outcome == Some(Outcome::Failed);
+        }
         Assessed {
             unit,
             pool,
             stage,
-            ready: live.is_some_and(|pod| pod.ready.is_some()),
+            was_down,
             reachable,
-            down: under_way || (reachable && !available && outcome != Some(Outcome::PreExisting)),
+            down: under_way || (reachable && !available && !given_up),
             outcome,
             under_way,
             inherited: track.is_some_and(|track| track.activation.inherited),
@@ -332,6 +349,10 @@ impl Eyes<'_, '_> {
     fn is_available(&mut self, pod: &Pod) -> bool {
         let min_ready = self.input.target.min_ready;
         pod.ready.is_some_and(|ready| ready.at_first_sight || self.revisit.due(ready.since + min_ready))
+    }
+
+    fn are_pools(&self) -> bool {
+        self.input.unit_kind == UnitKind::Pool
     }
 
     fn is_target(&self, pod: &Pod) -> bool {

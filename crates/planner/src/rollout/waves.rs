@@ -11,7 +11,7 @@ use super::facts::Point;
 use super::halt::needed;
 use super::run::Run;
 use super::units::{Fleet, Sums};
-use super::{Hold, Input, Revisit, Wave, candidates};
+use super::{Hold, Input, Revisit, UnitKind, Wave, candidates};
 use crate::fleet::Name;
 use crate::strategy::{self, Approval, OnInconclusive};
 
@@ -42,6 +42,8 @@ pub(super) struct Standing<'a> {
     pub(super) succeeded: bool,
     /// All its reachable units were done once since: who comes now was away.
     pub(super) finished: bool,
+    /// The first of its pools that failed, if pools are the units.
+    failed: Option<Name>,
 }
 
 impl<'a> Waves<'a> {
@@ -62,6 +64,11 @@ impl<'a> Waves<'a> {
         let mut list: Vec<_> = (0..waves).map(|at| Standing::new(rules.at(at), run)).collect();
         for ((_, sums), wave) in fleet.pools.iter().zip(&of_pool) {
             list[*wave].add(sums);
+        }
+        if input.unit_kind == UnitKind::Pool {
+            for (standing, failed) in list.iter_mut().zip(failed_pools(fleet, &of_pool, waves)) {
+                standing.failed = failed.first().map(|pool| (*pool).clone());
+            }
         }
         let opened = if run.completed.is_some() { waves } else { run.waves.len().min(waves) };
         Self { list, of_pool, opened, gate: None, forgives_waiting: false }
@@ -89,6 +96,8 @@ impl<'a> Waves<'a> {
     /// Goes through the waves in order, as far as it gets. Whether it got to the end.
     fn walk(&mut self, input: &Input<'_>, fleet: &Fleet<'_>, run: &mut Run, revisit: &mut Revisit) -> bool {
         let stopped = candidates::stop(input, run).is_some();
+        // Who resumed takes what failed as it is.
+        let accepted = run.mark.failed > 0;
         for at in 0..self.list.len() {
             if at >= run.waves.len() {
                 self.gate = approval(input, self.list[at].rules, Point::BeforeWave);
@@ -99,7 +108,7 @@ impl<'a> Waves<'a> {
             }
             let (standing, wave) = (&self.list[at], &mut run.waves[at]);
             if wave.succeeded.is_none() {
-                let succeeded = standing.has_succeeded(input, revisit);
+                let succeeded = standing.is_proved(input, accepted) && standing.has_succeeded(input, revisit);
                 if !succeeded && (stopped || !standing.is_passed_over(input, wave, revisit)) {
                     return false;
                 }
@@ -143,7 +152,9 @@ impl<'a> Waves<'a> {
             (Ordering::Equal, Some(gate)) => Some(gate.clone()),
             // The first wave opens with the run: without a gate it waits for what the run as a whole waits for.
             (Ordering::Equal | Ordering::Greater, _) => {
-                Some(Hold::EarlierWave { wave: self.list[at.saturating_sub(1)].rules.name.clone() })
+                let before = &self.list[at.saturating_sub(1)];
+                let failed = self.list[..at].iter().rev().find_map(|wave| wave.failed.clone());
+                Some(Hold::EarlierWave { wave: before.rules.name.clone(), failed })
             }
         }
     }
@@ -165,7 +176,8 @@ impl<'a> Waves<'a> {
 
 impl<'a> Standing<'a> {
     fn new(rules: &'a strategy::Wave, run: &Run) -> Self {
-        let mut standing = Self { rules, sums: Sums::default(), pools: 0, succeeded: false, finished: false };
+        let mut standing =
+            Self { rules, sums: Sums::default(), pools: 0, succeeded: false, finished: false, failed: None };
         standing.look(run);
         standing
     }
@@ -195,6 +207,12 @@ impl<'a> Standing<'a> {
     /// As many units must have settled before it succeeds, if its strategy says so.
     pub(super) fn wanted(&self) -> Option<u32> {
         self.rules.min_updated.map(|amount| amount.tolerated(self.sums.reachable).min(self.sums.eligible))
+    }
+
+    /// Pools that were broken before, and those that may fail, prove nothing: where pools are the units one has settled, or a user
+    /// took those that failed as they are.
+    fn is_proved(&self, input: &Input<'_>, accepted: bool) -> bool {
+        input.unit_kind == UnitKind::Node || self.sums.settled > 0 || self.sums.reachable == 0 || accepted
     }
 
     /// Rule 3: enough of its reachable units are settled, or all have a verdict within the allowance (more would have halted).
@@ -247,6 +265,18 @@ fn choose_pools(input: &Input<'_>, fleet: &Fleet<'_>, run: &Run, of_pool: &mut [
         }
     }
     debug_assert!(of_pool.iter().all(|wave| *wave <= rest), "every pool has a wave");
+}
+
+/// Of each wave the pools in which a unit failed, by name.
+pub(super) fn failed_pools<'f>(fleet: &'f Fleet<'_>, of_pool: &[usize], waves: usize) -> Vec<Vec<&'f Name>> {
+    let mut failed = vec![Vec::new(); waves];
+    for ((name, sums), wave) in fleet.pools.iter().zip(of_pool) {
+        if sums.failed > 0 {
+            failed[*wave].push(name);
+        }
+    }
+    failed.iter_mut().for_each(|pools| pools.sort_unstable());
+    failed
 }
 
 /// What a human has to say about a wave, as long as nobody said yes. Of the first revision that a target ever had there is

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use planner::fleet::{Link, Loss, LossHistory, Name, Node, Phase, Pod, Readiness, Uid};
 use planner::rollout::{
-    Control, Decided, Facts, Hold, Input, LossSeen, News, Plan, Progress, Run, RunPhase, Target, Unit, View, plan,
+    Control, Decided, Facts, Hold, Input, LossSeen, News, Plan, Progress, Run, RunPhase, Target, Unit, UnitKind, View,
+    plan,
 };
 use planner::strategy::{PoolLabels, Strategy, Timing};
 
@@ -267,6 +268,7 @@ impl World {
             .collect();
         let input = Input {
             now: self.now,
+            unit_kind: UnitKind::Node,
             target: Target {
                 revision: self.revision.clone(),
                 observed: true,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use planner::fleet::{Link, LossHistory, Name, Node, Phase, Pod, Readiness, Uid};
-use planner::rollout::{Control, Facts, Input, Run, Target, Unit, View, plan};
+use planner::rollout::{Control, Facts, Input, Run, Target, Unit, UnitKind, View, plan};
 use planner::strategy::{Amount, Strategy, Timing};
 
 use super::cases::POOLS;
@@ -20,6 +20,7 @@ pub(super) fn median(units: u32, times: u32) -> Duration {
     let (timing, history) = (Timing::default(), LossHistory::default());
     let input = |now| Input {
         now,
+        unit_kind: UnitKind::Node,
         target: Target {
             revision: "r2".into(),
             observed: true,

@@ -64,7 +64,7 @@ impl TryFrom<&Strategy> for plan::Strategy {
         let seconds = |seconds: u32| SignedDuration::from_secs(i64::from(seconds));
         Ok(Self {
             max_unavailable: unlimited(*max_unavailable),
-            slow_start: match slow_start {
+            slow_start: match slow_start.unwrap_or_default() {
                 SlowStart::Doubling => plan::SlowStart::Doubling,
                 SlowStart::None => plan::SlowStart::None,
             },

@@ -50,7 +50,7 @@ fn workloads_of_openyurts_are_adopted_where_they_are() {
 #[test]
 fn adoption_goes_on_while_a_revision_is_held_and_changes_no_pods() {
     let mut world = taken_over(&["a", "b"]);
-    world.released = Released::These(BTreeSet::new());
+    world.released = Released::these([]);
     world.tweak(json!([image("a", "web:2")]));
     let rest = world.settle();
     assert_eq!((world.restarts.len(), held(&rest).len()), (0, 2));

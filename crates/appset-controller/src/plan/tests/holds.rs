@@ -70,7 +70,7 @@ fn waves_let_only_released_pools_change_and_a_held_standing_none() {
     assert_eq!(held(&plan), ["a", "b", "c"].map(|pool| (pool, "held: yurt-manager lives".to_owned())));
     assert_eq!(world.specs(), before);
     world.standing = Standing::Acting;
-    world.released = Released::These(["a".to_owned()].into());
+    world.released = Released::these(["a"]);
     let plan = world.settle();
     assert_eq!(held(&plan), ["b", "c"].map(|pool| (pool, "waits for its wave".to_owned())));
     assert_eq!((world.specs()["b"].clone(), world.workloads.len()), (before["b"].clone(), 2));
@@ -147,7 +147,7 @@ fn one_dry_run_stands_for_all_pools_with_the_same_tweaks_those_of_later_waves_to
     world.choose(&["a", "b", "c"]);
     world.settle();
     world.choose(&["a", "b", "c", "d"]);
-    world.released = Released::These(["a".to_owned()].into());
+    world.released = Released::these(["a"]);
     world.tweak(json!([image("c", "web:2"), {"nodepoolSelector": {}, "tweaks": {"replicas": 2}}]));
     let plan = world.plan(Read::Quorum);
     let trials: Vec<_> = plan.trials.values().map(|trial| trial.pools.join(" ")).collect();

@@ -197,7 +197,7 @@ proptest! {
         }
         let children: Vec<_> = objects.iter().map(|object| Child::read(names::WorkloadKind::Deployment, object)).collect();
         let plan = world.plan_of(&world.pools, &children, read);
-        let outlook = outlook(&world.set, &world.pools, &children);
+        let outlook = outlook(&world.set, &world.pools, &children.iter().collect::<Vec<_>>());
         let said = crate::status::status(&world.set, &outlook, &plan, &crate::status::Failures::default(), world.now);
         prop_assert!(said.conditions.iter().all(|condition| condition.message.len() < 32_768));
     }

@@ -20,6 +20,9 @@ pub(crate) struct World {
     pub(crate) history: Vec<Revision>,
     pub(crate) standing: Standing,
     pub(crate) released: Released,
+    pub(crate) returns: BTreeMap<String, String>,
+    pub(crate) known: Known,
+    pub(crate) max_unavailable: Option<planner::strategy::Amount>,
     pub(crate) on_refusal: OnRefusal,
     pub(crate) stubborn: HashMap<String, BTreeSet<String>>,
     pub(crate) deleted: Vec<Timestamp>,
@@ -40,6 +43,9 @@ impl World {
             history: Vec::new(),
             standing: Standing::Acting,
             released: Released::All,
+            returns: BTreeMap::new(),
+            known: Known::default(),
+            max_unavailable: None,
             on_refusal: OnRefusal::HoldAll,
             stubborn: HashMap::new(),
             deleted: Vec::new(),
@@ -80,14 +86,20 @@ impl World {
     }
 
     pub(crate) fn plan_of(&self, pools: &[Pool], children: &[Child], read: Read) -> Plan {
+        let children: Vec<_> = children.iter().collect();
         plan(&Input {
             set: &self.set,
             pools,
             read,
-            children,
+            children: &children,
             history: &self.history,
             standing: self.standing.clone(),
             released: self.released.clone(),
+            returns: &self.returns,
+            last_completed: None,
+            max_unavailable: self.max_unavailable,
+            taken: &BTreeSet::new(),
+            known: &self.known,
             refused: &BTreeMap::new(),
             on_refusal: self.on_refusal,
             stubborn: &self.stubborn,
@@ -146,7 +158,7 @@ impl World {
     /// Writes the status; whether it had to be written.
     pub(crate) fn say(&mut self, plan: &Plan, failures: &Failures) -> bool {
         let children = self.children();
-        let outlook = outlook(&self.set, &self.pools, &children);
+        let outlook = outlook(&self.set, &self.pools, &children.iter().collect::<Vec<_>>());
         let said = Some(status(&self.set, &outlook, plan, failures, self.now));
         let changed = said != self.set.status;
         self.set.status = said;
@@ -203,7 +215,7 @@ impl World {
                 let restarted = self.restarts.values().sum::<u32>() > before;
                 assert!(*restarts || !restarted, "pods restart though the step says that they do not: {action:#?}");
             }
-            Action::Delete { name, uid } => {
+            Action::Delete { kind: _, name, uid } => {
                 if self.workloads.get(name).is_some_and(|object| object["metadata"]["uid"] == uid.as_str()) {
                     self.workloads.remove(name);
                     self.deleted.push(self.now);

@@ -1,5 +1,6 @@
 //! The tower layer that carries the rules out.
 
+use super::late::Late;
 use super::{Action, Faults};
 use crate::client::Call;
 use bytes::Bytes;
@@ -36,6 +37,8 @@ pub struct Injecting<S> {
 pub enum FaultedBody<R> {
     /// As the server sent it.
     Real(R),
+    /// As the server sent it, but later, by a `lag-MS` rule.
+    Late(Late<R>),
     /// Of a `status-CODE` rule.
     Invented(Full<Bytes>),
 }
@@ -76,13 +79,14 @@ where
                 Some(Action::Drop) => return Err(Injected::Dropped.into()),
                 Some(Action::Status(code)) => return invented(code),
                 Some(Action::Delay(wait)) => tokio::time::sleep(wait).await,
-                Some(Action::KillAfter | Action::Lose | Action::Hang) | None => {}
+                Some(Action::KillAfter | Action::Lose | Action::Hang | Action::Lag(_)) | None => {}
             }
             let response = response.await.map_err(Into::into)?;
             match struck {
                 Some(Action::KillAfter) => std::process::abort(),
                 Some(Action::Lose) => return Err(Injected::Lost.into()),
                 Some(Action::Hang) => std::future::pending().await,
+                Some(Action::Lag(lag)) => return Ok(response.map(|body| FaultedBody::Late(Late::new(body, lag)))),
                 Some(Action::KillBefore | Action::Drop | Action::Delay(_) | Action::Status(_)) | None => {}
             }
             Ok(response.map(|body| FaultedBody::Real(body)))
@@ -111,6 +115,7 @@ where
             Self::Real(body) => {
                 Poll::Ready(ready!(Pin::new(body).poll_frame(cx)).map(|frame| frame.map_err(Into::into)))
             }
+            Self::Late(body) => body.poll(cx),
             Self::Invented(body) => match ready!(Pin::new(body).poll_frame(cx)) {
                 Some(Ok(frame)) => Poll::Ready(Some(Ok(frame))),
                 Some(Err(never)) => match never {},
@@ -122,6 +127,7 @@ where
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Real(body) => body.is_end_stream(),
+            Self::Late(_) => false,
             Self::Invented(body) => body.is_end_stream(),
         }
     }
@@ -129,6 +135,7 @@ where
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Real(body) => body.size_hint(),
+            Self::Late(_) => SizeHint::default(),
             Self::Invented(body) => body.size_hint(),
         }
     }
@@ -177,6 +184,15 @@ mod tests {
         let status: serde_json::Value =
             serde_json::from_slice(&answer.into_body().collect().await.unwrap().to_bytes()).unwrap();
         assert_eq!(status["code"], 410);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_part_of_a_late_answer_comes_as_much_later() {
+        let began = tokio::time::Instant::now();
+        let (answer, _) = struck("lag-700:1").await;
+        assert!(began.elapsed().is_zero(), "its head comes at once");
+        assert_eq!(answer.unwrap().into_body().collect().await.unwrap().to_bytes(), "real");
+        assert_eq!(began.elapsed(), Duration::from_millis(700));
     }
 
     #[tokio::test(start_paused = true)]

@@ -21,6 +21,7 @@ pub(super) enum Action {
     Lose,
     Hang,
     Delay(Duration),
+    Lag(Duration),
     Status(u16),
 }
 
@@ -51,7 +52,7 @@ pub enum FaultError {
     Shape(String),
     /// An action is none of those known.
     #[error(
-        "DROVER_FAULTS: action {0:?} is none of kill-before, kill-after, drop, lose, hang, delay-MS, status-CODE (400 to 599)"
+        "DROVER_FAULTS: action {0:?} is none of kill-before, kill-after, drop, lose, hang, delay-MS, lag-MS, status-CODE (400 to 599)"
     )]
     Action(String),
     /// An ordinal is none.
@@ -86,8 +87,9 @@ impl Action {
             "lose" => Ok(Self::Lose),
             "hang" => Ok(Self::Hang),
             _ => match text.split_once('-') {
-                Some(("delay", millis)) => {
-                    millis.parse().map(Duration::from_millis).map(Self::Delay).map_err(|_| unknown())
+                Some((kind @ ("delay" | "lag"), millis)) => {
+                    let wait = millis.parse().map(Duration::from_millis).map_err(|_| unknown())?;
+                    Ok(if kind == "lag" { Self::Lag(wait) } else { Self::Delay(wait) })
                 }
                 Some(("status", code)) => {
                     code.parse().ok().filter(|code| (400..600).contains(code)).map(Self::Status).ok_or_else(unknown)
@@ -176,6 +178,7 @@ mod tests {
         assert!(!patch("pods", Some("status")));
         assert_eq!(Rule::parse("hang:3+").unwrap().which, 3..=u64::MAX);
         assert_eq!(Rule::parse("lose:*").unwrap().which, 1..=u64::MAX);
+        assert_eq!(Rule::parse("lag-1500:*:watch").unwrap().action, Action::Lag(Duration::from_millis(1_500)));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::super::{Input, Outcome, Plan, Track, Unit};
+use super::super::{Input, Outcome, Plan, Track, Unit, UnitKind};
 use super::waves::{has_succeeded, is_forgiven, is_open, place};
 use super::{Broken, count, is_available, is_reachable, live};
 use crate::fleet::Uid;
@@ -53,7 +53,10 @@ impl Scope<'_> {
         let allowed = amount.allowed(count(base)) as usize;
         let open = |uid: Uid| plan.run.track(uid).filter(|track| track.is_under_way());
         let is_down = |unit: &&Unit<'_>| {
-            let known_broken = |track: &Track| track.outcome == Outcome::PreExisting;
+            let frees_its_slot = input.unit_kind == UnitKind::Pool;
+            let known_broken = |track: &Track| {
+                track.outcome == Outcome::PreExisting || (frees_its_slot && track.outcome == Outcome::Failed)
+            };
             let available = live(unit).is_some_and(|pod| is_available(input, pod));
             let idle = is_reachable(input, unit)
                 && !available

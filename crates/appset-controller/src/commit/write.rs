@@ -1,0 +1,121 @@
+//! One write of a workload.
+
+use api::names::app_set::WorkloadKind;
+use controller_runtime::client::Place;
+use controller_runtime::lease::NotLeading;
+use controller_runtime::mirror::Mirror;
+use k8s_openapi::api::apps::v1 as apps;
+use kube::Resource;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+use super::collection;
+use crate::context::Context;
+use crate::mirrors::Workload;
+use crate::plan::{Action, Step};
+
+/// What became of it.
+pub(super) enum Fate {
+    /// It says what was to be said, but for these fields.
+    Written { left: Vec<String> },
+    /// It is gone, or is about to be.
+    Deleted,
+    /// It is another object by now, or another version of it.
+    Moved,
+    /// Another replica leads.
+    NotLeading,
+    /// It was refused, or nobody knows.
+    Failed(String),
+}
+
+/// Writes. The UID becomes part of what is sent.
+pub(super) async fn write(context: &Context, namespace: &str, step: &mut Step) -> Fate {
+    let done = match &mut step.action {
+        Action::Create { body } => apply(context, namespace, body, false).await,
+        Action::Apply { body, uid, convert, .. } => {
+            body["metadata"]["uid"] = uid.as_str().into();
+            match convert {
+                Some(patch) => match take_over(context, namespace, body, patch).await {
+                    Ok(()) => apply(context, namespace, body, true).await,
+                    Err(unwritten) => Err(unwritten),
+                },
+                None => apply(context, namespace, body, true).await,
+            }
+        }
+        Action::Delete { kind, name, uid } => delete(context, namespace, *kind, name, uid).await,
+    };
+    let fenced = !matches!(step.action, Action::Create { .. });
+    done.unwrap_or_else(|unwritten| match unwritten {
+        Unwritten::NotLeading(_) => Fate::NotLeading,
+        Unwritten::Failed(kube::Error::Api(status)) if fenced && status.is_conflict() => Fate::Moved,
+        Unwritten::Failed(kube::Error::Api(status)) => Fate::Failed(status.message.clone()),
+        Unwritten::Failed(error) => Fate::Failed(error.to_string()),
+    })
+}
+
+/// Why something was not written.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unwritten {
+    #[error(transparent)]
+    NotLeading(#[from] NotLeading),
+    #[error(transparent)]
+    Failed(#[from] kube::Error),
+}
+
+async fn apply(context: &Context, namespace: &str, body: &Value, force: bool) -> Result<Fate, Unwritten> {
+    if body["kind"] == WorkloadKind::StatefulSet.as_str() {
+        apply_to(context, &context.mirrors.stateful_sets, namespace, body, force).await
+    } else {
+        apply_to(context, &context.mirrors.deployments, namespace, body, force).await
+    }
+}
+
+async fn apply_to<const STATEFUL: bool>(
+    context: &Context,
+    mirror: &Mirror<Workload<STATEFUL>>,
+    namespace: &str,
+    body: &Value,
+    force: bool,
+) -> Result<Fate, Unwritten> {
+    let permit = context.leadership.permit()?;
+    let collection = collection(body, namespace);
+    let place = Place { collection: &collection, name: body["metadata"]["name"].as_str().unwrap_or_default() };
+    let written: Workload<STATEFUL> = if force {
+        context.writer.apply(&permit, place, body).await?
+    } else {
+        context.writer.claim(&permit, place, body).await?
+    };
+    let left = written.child.differences(body);
+    mirror.note(written);
+    Ok(Fate::Written { left })
+}
+
+/// Makes Drover's what yurt-manager wrote.
+async fn take_over(context: &Context, namespace: &str, body: &Value, patch: &Value) -> Result<(), Unwritten> {
+    let permit = context.leadership.permit()?;
+    let collection = collection(body, namespace);
+    let place = Place { collection: &collection, name: body["metadata"]["name"].as_str().unwrap_or_default() };
+    let IgnoredAny = context.writer.merge(&permit, place, patch).await?;
+    Ok(())
+}
+
+async fn delete(
+    context: &Context,
+    namespace: &str,
+    kind: WorkloadKind,
+    name: &str,
+    uid: &str,
+) -> Result<Fate, Unwritten> {
+    let permit = context.leadership.permit()?;
+    let collection = match kind {
+        WorkloadKind::Deployment => apps::Deployment::url_path(&(), Some(namespace)),
+        WorkloadKind::StatefulSet => apps::StatefulSet::url_path(&(), Some(namespace)),
+    };
+    context.writer.delete_in_background(&permit, Place { collection: &collection, name }, uid).await?;
+    let uid = uid.parse().unwrap_or_default();
+    match kind {
+        WorkloadKind::Deployment => context.mirrors.deployments.note_deleted(uid),
+        WorkloadKind::StatefulSet => context.mirrors.stateful_sets.note_deleted(uid),
+    }
+    Ok(Fate::Deleted)
+}

@@ -1,0 +1,132 @@
+//! What reconciles share: mirrors, the queue, the lease, and what is remembered of each YurtAppSet.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use controller_runtime::client::Writer;
+use controller_runtime::events::EventRecorder;
+use controller_runtime::lease::{Gate, Leadership, Neighbour};
+use controller_runtime::queue::Queue;
+use controller_runtime::rollouts::Desk;
+use jiff::Timestamp;
+use kube::Client;
+use planner::fleet::{Name, Uid};
+use planner::strategy::Timing;
+use serde::Serialize;
+use tokio::sync::{Notify, Semaphore, watch};
+
+use crate::config::Config;
+use crate::memory::Memories;
+use crate::metrics::Metrics;
+use crate::mirrors::Mirrors;
+
+/// Changes of workloads come in bursts, most of them of counts, and are looked at together, this long after the first.
+const WORKLOADS: Duration = Duration::from_millis(200);
+
+/// Changes of NodePools come in bursts too, and may touch every YurtAppSet.
+const POOLS: Duration = Duration::from_millis(100);
+
+/// What all reconciles share.
+pub(crate) struct Context {
+    pub(crate) client: Client,
+    pub(crate) writer: Writer,
+    pub(crate) config: Config,
+    pub(crate) timing: Timing,
+    pub(crate) mirrors: Mirrors,
+    /// Their runs.
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) queue: Queue<Uid>,
+    pub(crate) leadership: Leadership,
+    pub(crate) neighbour: watch::Receiver<Neighbour>,
+    pub(crate) events: EventRecorder,
+    pub(crate) gate: Gate,
+    pub(crate) memories: Memories,
+    pub(crate) metrics: Metrics,
+    /// A turn for each write of a workload under way.
+    pub(crate) writes: Semaphore,
+    /// Rung when a mirror has completed a full list.
+    pub(crate) listed: Arc<Notify>,
+    /// When this replica began to act: what it deleted before it does not know.
+    pub(crate) began: Mutex<Timestamp>,
+}
+
+impl Context {
+    /// A YurtAppSet came, changed or went.
+    pub(crate) fn on_set(&self, key: Option<&Name>) {
+        let Some(key) = key else { return self.listed.notify_one() };
+        let there: Vec<Uid> = self.mirrors.sets.of(&**key).iter().map(|set| set.uid).collect();
+        self.memories.keep(key, &there).into_iter().for_each(|gone| self.desk.release(gone));
+        there.into_iter().for_each(|uid| self.queue.add(uid));
+    }
+
+    /// A workload or a revision of a YurtAppSet changed.
+    pub(crate) fn on_belonging(&self, key: Option<&Name>) {
+        let Some(key) = key else { return self.listed.notify_one() };
+        self.mirrors.sets.of(&**key).iter().for_each(|set| self.queue.add_after(set.uid, WORKLOADS));
+    }
+
+    /// A NodePool came, changed or went: it concerns who names it and who chooses by labels.
+    pub(crate) fn on_pool(&self, pool: Option<&Name>) {
+        self.mirrors.pools_changed();
+        let Some(pool) = pool else { return self.listed.notify_one() };
+        self.queue.set_fleet_size(self.mirrors.node_pools.len());
+        for seen in self.mirrors.sets.all() {
+            let Ok(set) = &seen.read else { continue };
+            if set.spec.nodepool_selector.is_some() || set.spec.pools.iter().any(|name| **name == **pool) {
+                self.queue.add_after(seen.uid, POOLS);
+            }
+        }
+    }
+
+    /// Whether every mirror is complete.
+    pub(crate) fn is_listed(&self) -> bool {
+        self.mirrors.is_listed() && self.desk.is_listed()
+    }
+
+    /// The YurtAppSet is gone, or is going.
+    pub(crate) fn forget(&self, set: Uid) {
+        self.memories.forget(set);
+        self.desk.release(set);
+    }
+
+    /// Something changed that concerns every YurtAppSet.
+    pub(crate) fn wake_all(&self) {
+        self.mirrors.sets.all().iter().for_each(|set| self.queue.add(set.uid));
+    }
+
+    /// When this replica began to act.
+    pub(crate) fn began(&self) -> Timestamp {
+        *self.began.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The mirrors in numbers, for `AdminService.Dump`.
+#[derive(Debug, Serialize)]
+pub(crate) struct MirrorDump {
+    listed: bool,
+    yurt_app_sets: usize,
+    node_pools: usize,
+    deployments: usize,
+    stateful_sets: usize,
+    revisions: usize,
+    rollouts: usize,
+    strategies: usize,
+    approvals: usize,
+}
+
+impl MirrorDump {
+    pub(crate) fn of(context: &Context) -> Self {
+        let mirrors = &context.mirrors;
+        Self {
+            listed: context.is_listed(),
+            yurt_app_sets: mirrors.sets.len(),
+            node_pools: mirrors.node_pools.len(),
+            deployments: mirrors.deployments.len(),
+            stateful_sets: mirrors.stateful_sets.len(),
+            revisions: mirrors.revisions.len(),
+            rollouts: context.desk.rollouts.len(),
+            strategies: context.desk.strategies.len(),
+            approvals: context.desk.approvals.len(),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! First step: one snapshot of a YurtAppSet and of everything that its plan depends on, from the mirrors or read with quorum.
+
+mod quorum;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use api::yurt_app_set::YurtAppSet;
+use controller_runtime::lease::Neighbour;
+use jiff::Timestamp;
+
+use crate::children::Child;
+use crate::context::Context;
+use crate::memory::Memory;
+use crate::mirrors::{Deployment, SeenSet, StatefulSet};
+use crate::plan::{self, Input, Outlook, Pace, Plan, Read, Released, Standing};
+use crate::pools::Pool;
+use crate::revisions::Revision;
+pub(crate) use quorum::Unread;
+
+/// What is known at one moment.
+pub(crate) struct Snapshot {
+    pub(crate) set: Arc<YurtAppSet>,
+    pub(crate) read: Read,
+    /// Another controller that drives it, in a sentence.
+    pub(crate) rival: Option<String>,
+    pub(crate) standing: Standing,
+    pub(crate) pools: Arc<[Pool]>,
+    pub(crate) history: Vec<Revision>,
+    deployments: Vec<Arc<Deployment>>,
+    stateful_sets: Vec<Arc<StatefulSet>>,
+    pub(crate) now: Timestamp,
+}
+
+impl Snapshot {
+    /// What the mirrors show.
+    pub(crate) fn mirrored(context: &Context, seen: &SeenSet, set: &Arc<YurtAppSet>) -> Self {
+        let (mirrors, key, rival) = (&context.mirrors, seen.key(), rival(context));
+        Self {
+            set: set.clone(),
+            read: Read::Mirror,
+            standing: rival.clone().map_or(Standing::Acting, Standing::Held),
+            rival,
+            pools: mirrors.pools(),
+            history: mirrors.revisions.of(&*key).iter().map(|seen| seen.revision.clone()).collect(),
+            deployments: mirrors.deployments.of(&*key),
+            stateful_sets: mirrors.stateful_sets.of(&*key),
+            now: Timestamp::now(),
+        }
+    }
+
+    /// The same with NodePools and workloads as the API server has them at this moment: those without the YurtAppSet's label too.
+    pub(crate) async fn confirmed(self, context: &Context) -> Result<Self, Unread> {
+        context.metrics.confirmations.inc();
+        let namespace = self.set.metadata.namespace.as_deref().unwrap_or_default();
+        let (pools, deployments, stateful_sets) = quorum::lists(&context.client, namespace).await?;
+        Ok(Self { read: Read::Quorum, pools, deployments, stateful_sets, now: Timestamp::now(), ..self })
+    }
+
+    /// The workloads with what they are now, after the writes.
+    pub(crate) fn renewed(self, context: &Context, seen: &SeenSet) -> Self {
+        let key = seen.key();
+        let (deployments, stateful_sets) = (context.mirrors.deployments.of(&*key), context.mirrors.stateful_sets.of(&*key));
+        Self { deployments, stateful_sets, now: Timestamp::now(), ..self }
+    }
+
+    /// The workloads.
+    pub(crate) fn children(&self) -> Vec<&Child> {
+        let deployments = self.deployments.iter().map(|workload| &workload.child);
+        deployments.chain(self.stateful_sets.iter().map(|workload| &workload.child)).collect()
+    }
+
+    /// Takes in a revision that was written, or found.
+    pub(crate) fn know(&mut self, revision: Revision) {
+        self.history.retain(|known| known.uid != revision.uid);
+        self.history.push(revision);
+    }
+
+    /// Who is there.
+    pub(crate) fn outlook<'a>(&'a self, children: &[&'a Child]) -> Outlook<'a> {
+        plan::outlook(&self.set, &self.pools, children)
+    }
+
+    /// Plans it.
+    pub(crate) fn plan(
+        &self,
+        context: &Context,
+        memory: &Memory,
+        refused: &BTreeMap<String, String>,
+        released: Released,
+    ) -> Plan {
+        plan::plan(&Input {
+            set: &self.set,
+            pools: &self.pools,
+            read: self.read,
+            children: &self.children(),
+            history: &self.history,
+            standing: self.standing.clone(),
+            released,
+            returns: &BTreeMap::new(),
+            last_completed: None,
+            max_unavailable: None,
+            taken: &memory.trials.taken(),
+            known: &memory.known,
+            refused,
+            on_refusal: context.config.refusals.hold.on_refusal(),
+            stubborn: &memory.stubborn,
+            pace: Pace {
+                percent: context.config.deletions.percent_per_minute.into(),
+                recent: memory.deleted.as_deref().unwrap_or_default(),
+            },
+            now: self.now,
+        })
+    }
+}
+
+/// Who else drives YurtAppSets, or may.
+fn rival(context: &Context) -> Option<String> {
+    let yurt = &context.config.yurt_manager;
+    if yurt.ignore {
+        return None;
+    }
+    let lease = format!("{}/{}", yurt.namespace, yurt.lease);
+    match &*context.neighbour.borrow() {
+        Neighbour::Absent => None,
+        Neighbour::Live { .. } => Some(format!(
+            "yurt-manager holds the lease {lease} and drives the same YurtAppSets; stop it, or switch its yurtappset controller off and \
+             set yurt_manager.ignore"
+        )),
+        Neighbour::Unknown => Some(format!("nobody knows whether a yurt-manager holds the lease {lease}")),
+    }
+}

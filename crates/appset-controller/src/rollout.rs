@@ -1,0 +1,278 @@
+//! The run of a YurtAppSet's newest revision: whose turn it is to get that, and whose to go back.
+//!
+//! What a run is whatever its target is (its object, memory, rules, status, approvals, dependencies) is
+//! `controller_runtime::rollouts`; how pools are its units is `units`. Here the two meet, between the revision that is recorded and the
+//! writes: [`look`] says what is to be written now, and [`settle`] tells the run what was.
+
+mod rules;
+mod turn;
+
+use std::mem;
+use std::time::Duration;
+
+use api::fleet_rollout::Revision;
+use api::names;
+use api::yurt_app_set::{DEFAULT_HISTORY_LIMIT, YurtAppSet};
+use controller_runtime::rollouts::{self, Beginning, Rollout, Target};
+use jiff::{SignedDuration, Timestamp};
+use planner::rollout::{self as planner, Met, Progress, View};
+
+use crate::budgets;
+use crate::commit::{self, Deed, Done, Unrecorded};
+use crate::context::Context;
+use crate::memory::Memory;
+use crate::mirrors::SeenSet;
+use crate::observe::Snapshot;
+use crate::plan::{Plan, Standing};
+use crate::reconcile::Error;
+use crate::returning::Returning;
+use crate::units::{Course, Reach, Scene, Units};
+pub(crate) use turn::Turn;
+
+/// A name may be taken by somebody else's revision; so often in a row is somebody who does it on purpose.
+const CLASHES: usize = 8;
+
+/// What is to be done for a YurtAppSet now.
+pub(crate) struct Look {
+    /// The writes.
+    pub(crate) plan: Plan,
+    /// What the run says, if there is one.
+    run: Option<planner::Plan>,
+    /// Why nothing may be written: there is no revision, or no run.
+    pub(crate) failed: Option<Error>,
+}
+
+/// Plans what is to be written of a snapshot, with the newest revision recorded and its run begun. `None` while the end of the last
+/// run's status write is waited for: that wakes the YurtAppSet.
+///
+/// # Errors
+/// When the API server cannot be asked, or another replica leads.
+pub(crate) async fn look(
+    context: &Context,
+    seen: &SeenSet,
+    snapshot: &mut Snapshot,
+    memory: &mut Memory,
+) -> Result<Option<Look>, Error> {
+    let before = Turn::everybodys(memory.rollout.as_deref(), snapshot);
+    let mut plan = tried(context, seen, snapshot, memory, &before).await?;
+    let failed = |plan: Plan, why: Error| match why {
+        Error::NotLeading(reason) => Err(reason.into()),
+        Error::Unrecorded(Unrecorded::NotLeading(reason)) => Err(reason.into()),
+        Error::Rollout(rollouts::Error::NotLeading(reason)) => Err(reason.into()),
+        why => Ok(Some(Look { plan, run: None, failed: Some(why) })),
+    };
+    if let Err(why) = record(context, snapshot, memory, &mut plan, &before).await {
+        return failed(plan, Error::Unrecorded(why));
+    }
+    let set = snapshot.set.clone();
+    let target = target(seen, &set);
+    let Some(revision) = newest(snapshot, &plan) else {
+        context.desk.note(target, generation(&set), Progress::everywhere(Met::Unknown));
+        return Ok(Some(Look { plan, run: None, failed: None }));
+    };
+    match begin(context, target, memory, &revision).await {
+        Ok(true) => {}
+        Ok(false) => return Ok(None),
+        Err(why) => return failed(plan, why.into()),
+    }
+    let Some(mut rollout) = memory.rollout.take() else { return Ok(None) };
+    let mut turn = Turn::everybodys(Some(&rollout), snapshot);
+    if turn != before {
+        plan = snapshot.plan(context, memory, &turn);
+    }
+    let run = conduct(context, target, snapshot, memory, &mut rollout, &plan, &mut turn);
+    memory.rollout = Some(rollout);
+    if !turn.lets_pass(&plan) {
+        plan = snapshot.plan(context, memory, &turn);
+    }
+    Ok(Some(Look { plan, run: Some(run), failed: None }))
+}
+
+/// Tells the run what was written, and everybody else about the run. Returns when to look again though nothing changed.
+///
+/// # Errors
+/// When somebody was to be asked for an approval, and the request was not made.
+pub(crate) async fn settle(
+    context: &Context,
+    seen: &SeenSet,
+    set: &YurtAppSet,
+    memory: &mut Memory,
+    look: Look,
+    done: &Done,
+) -> Result<Option<Duration>, Error> {
+    let (Some(run), Some(rollout)) = (look.run, memory.rollout.as_mut()) else { return Ok(None) };
+    let now = Timestamp::now();
+    let written = done.written.iter().filter(|(deed, _)| *deed != Deed::Deleted).map(|(_, pool)| pool);
+    // What has no answer counts as accepted until it is known that it was not.
+    let accepted: Vec<&String> = written.chain(&done.doubtful).collect();
+    for step in run.steps.iter().filter(|step| accepted.iter().any(|pool| **pool == *step.pool)) {
+        rollout.run.activate(step, now);
+    }
+    let target = target(seen, set);
+    context.desk.note(target, generation(set), Progress::of(&run.report));
+    let due = context.desk.publish(target, rollout, run.report);
+    context.desk.ask(target, rollout).await?;
+    let revisit = run.revisit.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
+    Ok([due, revisit].into_iter().flatten().min())
+}
+
+impl Look {
+    /// Tells also what an earlier look of the same pass found.
+    pub(crate) fn after(&mut self, earlier: Self) {
+        if let (Some(run), Some(earlier)) = (&mut self.run, earlier.run) {
+            let later = mem::replace(&mut run.report.news, earlier.report.news);
+            run.report.news.extend(later);
+        }
+    }
+}
+
+/// The plan of a world without waves, of which the API server refuses nothing unheard.
+async fn tried(
+    context: &Context,
+    seen: &SeenSet,
+    snapshot: &Snapshot,
+    memory: &mut Memory,
+    turn: &Turn,
+) -> Result<Plan, Error> {
+    let plan = snapshot.plan(context, memory, turn);
+    if snapshot.standing == Standing::Acting && memory.trials.run(context, &seen.namespace, &plan).await? {
+        return Ok(snapshot.plan(context, memory, turn));
+    }
+    Ok(plan)
+}
+
+/// Makes the revision of the spec the newest one. The plan is another one where its name was taken.
+async fn record(
+    context: &Context,
+    snapshot: &mut Snapshot,
+    memory: &mut Memory,
+    plan: &mut Plan,
+    turn: &Turn,
+) -> Result<(), Unrecorded> {
+    for _ in 0..CLASHES {
+        let Some(current) = &plan.current else { return Ok(()) };
+        if commit::record(context, snapshot, current).await? {
+            return Ok(());
+        }
+        *plan = snapshot.plan(context, memory, turn);
+    }
+    Err(Unrecorded::Clashes)
+}
+
+/// Makes the run of this revision the one that is remembered. Whether it is: not while a write of the last one's status is under way,
+/// which would undo that it is over.
+async fn begin(
+    context: &Context,
+    target: Target<'_>,
+    memory: &mut Memory,
+    revision: &Revision,
+) -> Result<bool, rollouts::Error> {
+    let desk = &context.desk;
+    if let Some(known) = &mut memory.rollout {
+        desk.receive(known).await?;
+    }
+    match &mut memory.rollout {
+        Some(known) if known.object.spec.revision.number == revision.number => desk.refresh(known),
+        Some(known) if known.is_publishing() => return Ok(false),
+        _ => {
+            let beginning = Beginning {
+                revision: revision.clone(),
+                // Also the first revision goes through waves, and may begin paused.
+                first: false,
+                implied: budgets::implied(),
+                // A failed run takes its pools back itself; the spec is the user's.
+                rollback_of: None,
+            };
+            let begun = desk.begin(target, beginning, memory.rollout.as_deref()).await?;
+            memory.rollout = Some(Box::new(begun));
+        }
+    }
+    match &mut memory.rollout {
+        Some(rollout) => desk.complete(target, rollout).await?,
+        None => return Ok(false),
+    }
+    Ok(true)
+}
+
+/// Plans the run, and with it whose turn it is.
+fn conduct(
+    context: &Context,
+    target: Target<'_>,
+    snapshot: &Snapshot,
+    memory: &mut Memory,
+    rollout: &mut Rollout,
+    unbound: &Plan,
+    turn: &mut Turn,
+) -> planner::Plan {
+    let desk = &context.desk;
+    let rules = rules::of(rollout);
+    let children = snapshot.children();
+    let scene = Scene {
+        outlook: &snapshot.outlook(&children),
+        unbound,
+        revision: &rollout.object.spec.revision.name,
+        reach: &Reach::Status,
+        failing: &memory.troubles.failing(&unbound.steps),
+        now: snapshot.now,
+    };
+    let units = Units::of(&scene, &mut memory.sightings);
+    let (approvals, dependencies) = (desk.approvals(rollout), desk.progress(target, &rules.strategy));
+    let last_completed = turn.last_completed.as_deref().map(Into::into);
+    let course = Course {
+        strategy: &rules.strategy,
+        timing: &context.timing,
+        control: rollout.object.spec.control(),
+        view: view(context, snapshot.now),
+        held: rollout.rules.hold(),
+        approvals: &approvals,
+        dependencies: &dependencies,
+        last_completed: last_completed.as_ref(),
+    };
+    let mut plan = units.plan(&course, mem::take(&mut rollout.run));
+    rollout.run = mem::take(&mut plan.run);
+    // Nothing goes back before the status says why: after a crash in between the revision would be taken for a good one.
+    let returning =
+        if rollout.is_halt_told() { Returning::of(&units, &plan, &rules.strategy) } else { Returning::default() };
+    let is_back = plan.rollback.is_some() && rollout.is_halt_told() && returning.is_over();
+    desk.roll_back(target, rollout, is_back, || {
+        let to = turn.last_completed.as_deref().unwrap_or_default();
+        format!("the pools that got the revision that failed are back at {to}; the spec is as it was: change it, or nothing goes on")
+    });
+    turn.released = units.released(&plan);
+    turn.returns = returning.pools;
+    plan
+}
+
+/// The newest revision, if it is recorded.
+fn newest(snapshot: &Snapshot, plan: &Plan) -> Option<Revision> {
+    let name = &plan.current.as_ref()?.name;
+    let recorded = snapshot.history.iter().find(|revision| revision.name == *name)?;
+    Some(Revision { name: name.clone(), number: recorded.number })
+}
+
+fn target<'a>(seen: &'a SeenSet, set: &'a YurtAppSet) -> Target<'a> {
+    let limit = set.spec.revision_history_limit.and_then(|limit| usize::try_from(limit).ok());
+    Target {
+        namespace: &seen.namespace,
+        name: &seen.name,
+        uid: seen.uid,
+        strategy: strategy(set),
+        history: limit.or_else(|| DEFAULT_HISTORY_LIMIT.try_into().ok()).unwrap_or_default(),
+    }
+}
+
+/// The RolloutStrategy that a YurtAppSet names.
+pub(crate) fn strategy(set: &YurtAppSet) -> Option<&str> {
+    set.metadata.annotations.as_ref()?.get(names::STRATEGY).map(String::as_str)
+}
+
+fn generation(set: &YurtAppSet) -> i64 {
+    set.metadata.generation.unwrap_or_default()
+}
+
+/// How far what is known may be believed.
+fn view(context: &Context, now: Timestamp) -> View {
+    let silence = context.mirrors.silence().and_then(|silence| SignedDuration::try_from(silence).ok());
+    let heard = silence.map_or(Timestamp::MIN, |silence| now.checked_sub(silence).unwrap_or(Timestamp::MIN));
+    View { since: context.began(), heard }
+}

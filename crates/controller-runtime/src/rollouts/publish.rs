@@ -1,0 +1,127 @@
+//! Telling of a run, from what was committed: events, log, status. The status is written beside the reconcile.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use api::fleet_rollout::{FleetRolloutStatus, Phase};
+use api::names::reason;
+use jiff::Timestamp;
+use planner::fleet::Uid;
+use planner::rollout::{News, Report};
+
+use super::letters::{StatusEnded, Unpublished};
+use super::{Desk, Error, Rollout, Target, objects, status};
+use crate::events::{Note, Severity};
+
+/// A status that only counts on is written at most this often; a new phase or halt at once.
+const STATUS_EVERY: Duration = Duration::from_secs(1);
+
+impl Desk {
+    /// Tells of a plan. Returns when a status that was put off is due.
+    pub fn publish(&self, target: Target<'_>, rollout: &mut Rollout, report: Report) -> Option<Duration> {
+        self.announce(target, &report);
+        let urgent = rollout.published.as_ref().is_none_or(|before| is_news(before, rollout, &report));
+        if urgent && rollout.report.as_ref().is_none_or(|before| before.phase != report.phase) {
+            tracing::info!(run = rollout.object.metadata.name, phase = ?report.phase, "{}", report.sentence);
+        }
+        let due = rollout.looked_at.and_then(|at| STATUS_EVERY.checked_sub(at.elapsed())).filter(|_| !urgent);
+        let status = due.is_none().then(|| status::status(rollout, &report, Timestamp::now()));
+        if due.is_none() {
+            let progress = self.standings.progress(target.uid);
+            self.served.tell(&rollout.object, rollout.phase(report.phase), &report, &rollout.run, &progress);
+        }
+        rollout.report = Some(report);
+        let Some(status) = status else { return due };
+        rollout.looked_at = Some(Instant::now());
+        let same = rollout.published.as_ref().is_some_and(|before| status::says_the_same(before, &status));
+        // While one is being written, the letter about its end wakes the next look.
+        if !same && !rollout.publishing {
+            rollout.publishing = true;
+            self.write(target.uid, rollout, status);
+        }
+        None
+    }
+
+    /// Says, with the next [`Desk::publish`], whether a run that failed is rolled back though its target stays as it is: then what
+    /// it changed is back at the last completed revision, as the sentence tells.
+    pub fn roll_back(
+        &self,
+        target: Target<'_>,
+        rollout: &mut Rollout,
+        is_back: bool,
+        sentence: impl FnOnce() -> String,
+    ) {
+        let is_told = rollout.published.as_ref().is_some_and(|status| status.phase == Phase::RolledBack);
+        if is_back && !rollout.rolled_back && !is_told {
+            let note = Note::Said(sentence());
+            self.events.record(&self.about(target), Severity::Warning, reason::ROLLED_BACK, note);
+        }
+        rollout.rolled_back = is_back;
+    }
+
+    /// Reads how writing the status ended, if it did since the last look.
+    ///
+    /// # Errors
+    /// When it was not written: it will be with the next [`Desk::publish`].
+    pub async fn receive(&self, rollout: &mut Rollout) -> Result<(), Error> {
+        // Only one is written at a time.
+        let Some(ended) = rollout.written.collect().pop() else { return Ok(()) };
+        rollout.publishing = false;
+        match ended {
+            Ok(status) => rollout.published = Some(*status),
+            Err(Unpublished::Write(kube::Error::Api(answer))) if answer.is_not_found() => {
+                // Somebody deleted the run's object: the run goes on, and gets another.
+                rollout.object = Arc::new(self.create_again(&rollout.object).await?);
+                (rollout.published, rollout.looked_at) = (None, None);
+            }
+            Err(Unpublished::Write(error)) => return Err(Error::Publish(error)),
+            Err(Unpublished::NotLeading(reason)) => return Err(reason.into()),
+        }
+        Ok(())
+    }
+
+    fn write(&self, target: Uid, rollout: &Rollout, status: FleetRolloutStatus) {
+        let (letters, object) = (rollout.written.clone(), rollout.object.clone());
+        let (client, leadership, queue) = (self.client.clone(), self.leadership.clone(), self.queue.clone());
+        let manager = self.kind.manager;
+        tokio::spawn(async move {
+            let written: StatusEnded = match leadership.permit() {
+                Ok(_permit) => {
+                    let written = objects::publish(&client, manager, &object, &status).await;
+                    written.map(|()| Box::new(status)).map_err(Unpublished::from)
+                }
+                Err(reason) => Err(reason.into()),
+            };
+            letters.leave(written);
+            queue.add_after(target, STATUS_EVERY / 4);
+        });
+    }
+
+    fn announce(&self, target: Target<'_>, report: &Report) {
+        for news in &report.news {
+            let (severity, reason, sentence) = match news {
+                News::Halted(sentence) => {
+                    self.metrics.halts.inc();
+                    (Severity::Warning, reason::HALTED, sentence)
+                }
+                News::StillHeld(sentence) => {
+                    self.metrics.held.inc();
+                    (Severity::Warning, reason::HELD, sentence)
+                }
+                News::Resumed(sentence) => (Severity::Normal, reason::RESUMED, sentence),
+                News::Completed(sentence) => (Severity::Normal, reason::COMPLETED, sentence),
+                News::WaveOpened(sentence) => (Severity::Normal, reason::WAVE_OPENED, sentence),
+                News::WaveEmpty(sentence) => (Severity::Warning, reason::WAVE_EMPTY, sentence),
+                News::WaveSucceeded(sentence) => (Severity::Normal, reason::WAVE_SUCCEEDED, sentence),
+                News::AwaitingApproval(sentence) => (Severity::Normal, reason::AWAITING_APPROVAL, sentence),
+                News::RollingBack(sentence) => (Severity::Warning, reason::ROLLING_BACK, sentence),
+            };
+            self.events.record(&self.about(target), severity, reason, Note::Said(sentence.clone()));
+        }
+    }
+}
+
+fn is_news(before: &FleetRolloutStatus, rollout: &Rollout, report: &Report) -> bool {
+    let token = before.halt.as_ref().map(|halt| &halt.token);
+    before.phase != rollout.phase(report.phase) || token != rollout.run.halt().map(|halt| &halt.token)
+}

@@ -1,0 +1,85 @@
+//! What others change of a workload is put back; what they add is theirs.
+
+use anyhow::{Context as _, Result};
+use kube::api::{DeleteParams, Patch, PatchParams};
+use serde_json::{Value, json};
+use tests::fixture::AppSet;
+
+use super::{A_WHILE, container, estate};
+
+/// There a workload whose revision label is right is never looked at.
+#[tokio::test]
+async fn item_10_what_somebody_changes_by_hand_is_put_back() -> Result<()> {
+    let estate = estate("drift", 2).await?;
+    estate.deploy(&estate.app_set("web"), 2).await?;
+    let pool = &estate.pools[0];
+    let before = estate.child("web", pool).await?;
+    let name = before["metadata"]["name"].as_str().context("a name")?;
+    let others = estate.child("web", &estate.pools[1]).await?;
+    let deployments = estate.objects("apps/v1", "Deployment");
+    let edit = PatchParams { field_manager: Some("kubectl-edit".to_owned()), ..PatchParams::default() };
+    let by_hand = json!({
+        "metadata": {"labels": {"app": null, "others/team": "x"}, "annotations": {"apps.openyurt.io/ref-nodepool": "elsewhere"}},
+        "spec": {"replicas": 5, "paused": true, "template": {"spec": {
+            "containers": [{"name": "main", "image": AppSet::image_of("web", "by-hand")}],
+            "nodeSelector": {"apps.openyurt.io/nodepool": "elsewhere"},
+        }}},
+    });
+    deployments.patch(name, &edit, &Patch::Merge(&by_hand)).await.context("changing it by hand")?;
+    let restored = estate.await_child("web", pool, "what it was", |child| {
+        let [metadata, spec] = [&child["metadata"], &child["spec"]];
+        container(child, "image") == &json!(AppSet::image_of("web", "v1"))
+            && spec["replicas"] == 1
+            && spec["template"]["spec"]["nodeSelector"]["apps.openyurt.io/nodepool"] == json!(pool)
+            && metadata["labels"]["app"] == "web"
+            && metadata["annotations"]["apps.openyurt.io/ref-nodepool"] == json!(pool)
+    });
+    let restored = restored.await?;
+    assert_eq!(restored["metadata"]["uid"], before["metadata"]["uid"]);
+    // What the YurtAppSet does not say is nobody's but theirs.
+    assert_eq!(
+        (&restored["metadata"]["labels"]["others/team"], &restored["spec"]["paused"]),
+        (&json!("x"), &json!(true))
+    );
+    deployments.patch(name, &edit, &Patch::Merge(&json!({"spec": {"paused": false}}))).await?;
+    estate.await_settled("web", 2).await?;
+    let untouched = estate.child("web", &estate.pools[1]).await?;
+    assert_eq!(untouched["metadata"]["generation"], others["metadata"]["generation"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_workload_that_somebody_deletes_is_made_again_under_its_name() -> Result<()> {
+    let estate = estate("deleted", 1).await?;
+    estate.deploy(&estate.app_set("web"), 1).await?;
+    let pool = &estate.pools[0];
+    let before = estate.child("web", pool).await?;
+    let name = before["metadata"]["name"].as_str().context("a name")?;
+    estate.objects("apps/v1", "Deployment").delete(name, &DeleteParams::background()).await?;
+    let again = estate.await_child("web", pool, "another workload", |child| {
+        child["metadata"]["uid"].is_string() && child["metadata"]["uid"] != before["metadata"]["uid"]
+    });
+    assert_eq!(again.await?["metadata"]["name"], name);
+    estate.await_settled("web", 1).await?;
+    Ok(())
+}
+
+/// An API server that writes a field otherwise than it was given must not be written to for ever.
+#[tokio::test]
+async fn what_the_api_server_writes_its_own_way_is_no_drift() -> Result<()> {
+    let estate = estate("own-way", 1).await?;
+    let odd = json!({
+        "name": "main", "image": AppSet::image_of("web", "v1"), "tty": false, "securityContext": {},
+        "resources": {"limits": {"cpu": "0.5", "memory": "1024Mi"}, "requests": {"cpu": "100m"}},
+        "env": [{"name": "EMPTY", "value": ""}], "ports": [{"containerPort": 80}], "livenessProbe": null,
+    });
+    let set = estate.app_set("web").template("/spec/template/spec/containers", json!([odd]));
+    let set = set.template("/spec/template/spec/hostNetwork", json!(false)).template("/spec/paused", json!(false));
+    estate.deploy(&set, 1).await?;
+    estate.quiet(A_WHILE / 2).await?;
+    estate.stays_quiet(A_WHILE).await?;
+    let child = estate.child("web", &estate.pools[0]).await?;
+    assert_eq!(container(&child, "resources")["limits"], json!({"cpu": "500m", "memory": "1Gi"}));
+    assert_eq!(container(&child, "livenessProbe"), &Value::Null);
+    Ok(())
+}

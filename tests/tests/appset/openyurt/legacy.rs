@@ -1,0 +1,108 @@
+//! Workloads as yurt-manager makes them: random names, its revision on pods, its name in the managed fields.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+use api::names::app_set as names;
+use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
+use serde_json::{Value, json};
+use tests::fixture::{AppSet, Estate, Pods, Testbed};
+
+/// A YurtAppSet that yurt-manager has brought to its end, as it was then.
+pub(super) struct Legacy {
+    /// Its namespace.
+    pub(super) namespace: String,
+    /// Its name.
+    pub(super) set: String,
+    /// Its pools.
+    pub(super) pools: Vec<String>,
+    /// The name of its revision.
+    pub(super) revision: String,
+    /// Its workloads, by pool.
+    pub(super) children: BTreeMap<String, Value>,
+    /// Its pods.
+    pub(super) pods: Pods,
+}
+
+impl Legacy {
+    /// Makes what yurt-manager makes of a YurtAppSet. `change` is what it then makes of its workloads otherwise.
+    pub(super) async fn make(estate: &Estate<'_>, set: &AppSet, change: impl Fn(&mut Value)) -> Result<Self> {
+        let applied = estate.apply(set).await?;
+        let owner = json!([{
+            "apiVersion": "apps.openyurt.io/v1beta1", "kind": "YurtAppSet", "name": set.name(),
+            "uid": applied["metadata"]["uid"], "controller": true, "blockOwnerDeletion": true,
+        }]);
+        let revision = format!("{}-6cf8d5c79d", set.name());
+        create(estate, "ControllerRevision", recorded(set, &revision, &owner)).await?;
+        let template = set.object().pointer(&set.template_pointer()).context("a template")?;
+        let kind = if set.template_pointer().ends_with("statefulSetTemplate") { "StatefulSet" } else { "Deployment" };
+        for pool in &estate.pools {
+            let mut child = workload(set.name(), pool, &revision, template);
+            child["kind"] = json!(kind);
+            child["metadata"]["ownerReferences"] = owner.clone();
+            change(&mut child);
+            create(estate, kind, child).await?;
+        }
+        for pool in &estate.pools {
+            let ready = |child: &Value| child["status"]["readyReplicas"] == child["spec"]["replicas"];
+            estate.await_child(set.name(), pool, "ready pods", ready).await?;
+        }
+        let count = estate.pools.len();
+        let status = json!({"status": {
+            "observedGeneration": applied["metadata"]["generation"], "currentRevision": revision, "collisionCount": 0,
+            "totalWorkloads": count, "readyWorkloads": count, "updatedWorkloads": count, "conditions": [],
+        }});
+        let params = PatchParams { field_manager: Some(names::YURT_MANAGER.to_owned()), ..PatchParams::default() };
+        estate.sets().patch_status(set.name(), &params, &Patch::Merge(&status)).await.context("its status")?;
+        let (children, pods) = tokio::try_join!(estate.children(set.name()), estate.pods(set.name()))?;
+        let (namespace, pools) = (estate.namespace.clone(), estate.pools.clone());
+        Ok(Self { namespace, set: set.name().to_owned(), pools, revision, children, pods })
+    }
+
+    /// Where it is, for whoever asks.
+    pub(super) fn place(&self, bed: &'static Testbed) -> Result<Estate<'static>> {
+        let (namespace, pools) = (self.namespace.clone(), self.pools.clone());
+        Ok(Estate { bed, namespace, pools, client: bed.cluster.client()? })
+    }
+}
+
+async fn create(estate: &Estate<'_>, kind: &str, object: Value) -> Result<()> {
+    let object: DynamicObject = serde_json::from_value(object)?;
+    let params = PostParams { field_manager: Some(names::YURT_MANAGER.to_owned()), ..PostParams::default() };
+    estate.objects("apps/v1", kind).create(&params, &object).await.with_context(|| format!("making a {kind}"))?;
+    Ok(())
+}
+
+/// The ControllerRevision: what was asked for, as Go's types write it.
+fn recorded(set: &AppSet, name: &str, owner: &Value) -> Value {
+    let mut workload = set.object()["spec"]["workload"].clone();
+    workload["$patch"] = json!("replace");
+    for template in workload["workloadTemplate"].as_object_mut().into_iter().flat_map(serde_json::Map::values_mut) {
+        template["metadata"]["creationTimestamp"] = Value::Null;
+        template["spec"]["template"]["metadata"]["creationTimestamp"] = Value::Null;
+        template["spec"]["template"]["spec"]["containers"][0]["resources"] = json!({});
+    }
+    let labels = json!({names::SET: set.name(), names::REVISION_HASH: "6cf8d5c79d"});
+    json!({
+        "apiVersion": "apps/v1", "kind": "ControllerRevision",
+        "metadata": {"name": name, "labels": labels, "ownerReferences": owner},
+        "data": {"spec": {"workload": workload}}, "revision": 1,
+    })
+}
+
+fn workload(set: &str, pool: &str, revision: &str, template: &Value) -> Value {
+    let mut spec = template["spec"].clone();
+    spec["selector"]["matchLabels"][names::POOL_NAME] = json!(pool);
+    let pods = &mut spec["template"];
+    pods["metadata"]["labels"][names::POOL_NAME] = json!(pool);
+    pods["metadata"]["labels"][names::REVISION] = json!(revision);
+    pods["spec"]["nodeSelector"] = json!({api::names::POOL: pool});
+    let mut labels = template["metadata"]["labels"].clone();
+    for (key, value) in [(names::SET, set), (names::POOL_NAME, pool), (names::REVISION, revision)] {
+        labels[key] = json!(value);
+    }
+    let metadata = json!({
+        "generateName": format!("{set}-{pool}-"), "labels": labels, "annotations": {names::REF_POOL: pool},
+    });
+    json!({"apiVersion": "apps/v1", "metadata": metadata, "spec": spec})
+}

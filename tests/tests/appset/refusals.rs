@@ -1,0 +1,115 @@
+//! What the API server would refuse is found out before anything is changed.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use tests::fixture::{AppSet, Estate};
+
+use super::{A_WHILE, container, estate, has};
+
+fn volume(pools: &[&String]) -> Value {
+    let volume = json!([{"name": "data", "emptyDir": {}}]);
+    let at = "/spec/template/spec/volumes";
+    json!({"pools": pools, "tweaks": {"patches": [{"operation": "add", "path": at, "value": volume}]}})
+}
+
+/// One more volume of that name.
+fn another(pools: &[&String]) -> Value {
+    let volume = json!({"name": "data", "emptyDir": {"medium": "Memory"}});
+    let at = "/spec/template/spec/volumes/-";
+    json!({"pools": pools, "tweaks": {"patches": [{"operation": "add", "path": at, "value": volume}]}})
+}
+
+/// What the workloads are, but for what Kubernetes counts.
+async fn specs(estate: &Estate<'_>) -> Result<Vec<(Value, Value)>> {
+    let children = estate.children("web").await?.into_values();
+    Ok(children.map(|child| (child["metadata"]["uid"].clone(), child["metadata"]["generation"].clone())).collect())
+}
+
+/// There each tweak is judged alone, and what is wrong with two of them together shows when the children cannot be written.
+#[tokio::test]
+async fn item_16_tweaks_that_only_together_are_wrong_hold_every_pool_and_each_says_why() -> Result<()> {
+    let estate = estate("together", 3).await?;
+    let [one, other, both] = [&estate.pools[0], &estate.pools[1], &estate.pools[2]];
+    let set = estate.app_set("web");
+    let first = estate.deploy(&set, 3).await?;
+    let before = specs(&estate).await?;
+    let empty = json!({"pools": [other], "tweaks": {"patches": [{"operation": "add", "path": "/spec/template/spec/volumes", "value": []}]}});
+    let wrong = set.clone().tag("v2").tweak(volume(&[one, both])).tweak(empty).tweak(another(&[other, both]));
+    estate.apply(&wrong).await?;
+    let words = [
+        "UpdateWorkloadError",
+        "together-pool-3: ",
+        "spec.template.spec.volumes[1].name",
+        "Duplicate value",
+        "waits because the revision is refused in pool together-pool-3",
+    ];
+    let held = estate.await_condition("web", "AppUpdated", "False", &words).await?;
+    assert_eq!(held["status"]["currentRevision"], first["status"]["currentRevision"], "it is no revision of anything");
+    assert_eq!((&held["status"]["readyWorkloads"], &held["status"]["updatedWorkloads"]), (&json!(3), &json!(3)));
+    estate.await_event("web", "Failed UpdateWorkload", "Duplicate value").await?;
+    estate.quiet(A_WHILE / 2).await?;
+    estate.stays_quiet(A_WHILE).await?;
+    assert_eq!(specs(&estate).await?, before);
+    assert_eq!(estate.revisions("web").await?.len(), 1);
+
+    estate.deploy(&set.tag("v2").tweak(volume(&[one, both])), 3).await?;
+    for pool in &estate.pools {
+        assert_eq!(container(&estate.child("web", pool).await?, "image"), &json!(AppSet::image_of("web", "v2")));
+    }
+    Ok(())
+}
+
+/// There a change of what cannot be changed passes, and then every write of every workload fails for ever.
+#[tokio::test]
+async fn item_16_a_change_of_what_cannot_be_changed_is_said_in_the_api_servers_words() -> Result<()> {
+    let estate = estate("fixed", 2).await?;
+    let set = estate.app_set("web");
+    estate.deploy(&set, 2).await?;
+    let before = specs(&estate).await?;
+    let moved = set.clone().template("/spec/selector/matchLabels/more", json!("x"));
+    estate.apply(&moved.template("/spec/template/metadata/labels/more", json!("x"))).await?;
+    estate
+        .await_condition("web", "AppUpdated", "False", &["UpdateWorkloadError", "spec.selector", "field is immutable"])
+        .await?;
+    estate.quiet(A_WHILE / 2).await?;
+    assert_eq!(specs(&estate).await?, before);
+    estate.deploy(&set.tag("v2"), 2).await?;
+    Ok(())
+}
+
+/// There labels and metadata of the workload cannot be patched: the webhook tries each patch on an object without any.
+#[tokio::test]
+async fn item_16_patches_of_metadata_and_of_the_pools_labels_are_taken() -> Result<()> {
+    let estate = estate("metadata", 1).await?;
+    let patches = json!([
+        {"operation": "add", "path": "/metadata/labels/x", "value": "y"},
+        {"operation": "replace", "path": "/metadata/labels/app", "value": "renamed"},
+        {"operation": "add", "path": "/metadata/annotations/z", "value": "{{nodepool-name}}"},
+        {"operation": "add", "path": "/spec/template/metadata/labels/w", "value": "v"},
+    ]);
+    let mut tweak = json!({"nodepoolSelector": {}, "tweaks": {}});
+    tweak["tweaks"]["patches"] = patches;
+    estate.deploy(&estate.app_set("web").tweak(tweak), 1).await?;
+    let child = estate.child("web", &estate.pools[0]).await?;
+    let metadata = &child["metadata"];
+    assert_eq!((&metadata["labels"]["x"], &metadata["labels"]["app"]), (&json!("y"), &json!("renamed")));
+    assert_eq!(metadata["annotations"]["z"], json!(estate.pools[0]));
+    assert_eq!(child["spec"]["template"]["metadata"]["labels"]["w"], "v");
+    Ok(())
+}
+
+/// Before there is any workload.
+#[tokio::test]
+async fn a_first_revision_that_is_refused_makes_nothing_and_says_so() -> Result<()> {
+    let estate = estate("first", 2).await?;
+    let set = estate.app_set("web");
+    let odd = json!({"containerPort": 99_999});
+    estate.apply(&set.clone().template("/spec/template/spec/containers/0/ports", json!([odd]))).await?;
+    let words = ["CreateWorkloadError", "spec.template.spec.containers[0].ports[0].containerPort", "99999"];
+    let held = estate.await_condition("web", "AppDispatched", "False", &words).await?;
+    has(&held["status"].to_string(), &["first-pool-1, first-pool-2: "]);
+    assert_eq!((estate.workloads("web").await?.len(), estate.revisions("web").await?.len()), (0, 0));
+    estate.await_condition("web", "AppReady", "False", &["NoWorkloadFound"]).await?;
+    estate.deploy(&set, 2).await?;
+    Ok(())
+}

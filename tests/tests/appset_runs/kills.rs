@@ -1,0 +1,138 @@
+//! Controllers that die. A crash before or after any write changes nothing in the end: one workload a pool, the state that the
+//! YurtAppSet asks for, and no pod restarted twice. Each has a cluster without any other controller.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, Result, ensure};
+use api::fleet_rollout::Phase;
+use serde_json::json;
+use tests::fixture::{AppSet, Service, eventually};
+use tokio::sync::OnceCell;
+
+use super::bed::{Bed, Scenario, short_lived};
+use super::{LONG, MINUTE, WEB, waves};
+
+/// The cluster of those whose controllers die, which are one after the other: only one of them can lead.
+pub(crate) async fn lonely() -> Result<(&'static Bed, tokio::sync::MutexGuard<'static, ()>)> {
+    static BED: OnceCell<Bed> = OnceCell::const_new();
+    static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    let turn = TURN.lock().await;
+    Ok((BED.get_or_try_init(Bed::start).await?, turn))
+}
+
+#[tokio::test]
+async fn a_crash_at_some_writes_changes_nothing_in_the_end() -> Result<()> {
+    let (bed, _turn) = lonely().await?;
+    for (name, fault) in [
+        ("making", "kill-after:2:patch/deployments"),
+        ("upgrading", "kill-before:5:patch/deployments"),
+        ("recording", "kill-after:2:create/controllerrevisions"),
+        ("telling", "kill-before:2:patch/fleetrollouts/status"),
+    ] {
+        ensure!(crash(bed, name, fault, false).await?, "{fault} did not happen");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "a campaign of some 30 minutes: cargo xtask soak"]
+async fn soak_a_crash_at_every_write_changes_nothing_in_the_end() -> Result<()> {
+    let (bed, _turn) = lonely().await?;
+    let mut crashes = 0;
+    for when in ["before", "after"] {
+        for write in 1.. {
+            let fault = format!("kill-{when}:{write}");
+            if !crash(bed, &format!("{when}-{write}"), &fault, true).await? {
+                eprintln!("no write number {write}: {} crashes {when} a write", write - 1);
+                break;
+            }
+            crashes += 1;
+        }
+    }
+    ensure!(crashes > 40, "only {crashes} crashes: the campaign says too little");
+    Ok(())
+}
+
+/// A YurtAppSet whose controller dies by `fault` and is started again; whether it died. With `whole`, a pool goes as well: a
+/// new controller waits a minute before it deletes anything.
+async fn crash(bed: &Bed, name: &str, fault: &str, whole: bool) -> Result<bool> {
+    let scenario = bed.scenario(name, 3).await?;
+    let service = bed.testbed.appset_controller(short_lived().env("DROVER_FAULTS", fault)).await?;
+    let mut life = Life { bed, service, died: false };
+    story(&scenario, &mut life, whole).await.with_context(|| format!("after {fault}"))?;
+    life.service.process.kill9().await?;
+    Ok(life.died)
+}
+
+/// Two revisions in waves, then one pool less.
+async fn story(scenario: &Scenario<'_>, life: &mut Life<'_>, whole: bool) -> Result<()> {
+    let strategy = waves(&json!([{"name": "canary", "pools": scenario.pools([2]), "maxConcurrentPools": 1}]));
+    scenario.tell_strategy(&strategy).await?;
+    let web = scenario.web_in_waves();
+    scenario.estate.apply(&web).await?;
+    life.until_in(scenario, "v1", 1..=3).await?;
+    life.until_completed(scenario, 1).await?;
+    let web = web.tag("v2");
+    scenario.estate.apply(&web).await?;
+    life.until_in(scenario, "v2", 1..=3).await?;
+    life.until_completed(scenario, 2).await?;
+    let mut pools = 3;
+    if whole {
+        let (first, second) = (scenario.pool(1), scenario.pool(2));
+        let fewer = AppSet::in_pools(web, &[first.as_str(), second.as_str()]);
+        scenario.estate.apply(&fewer.set("/spec/nodepoolSelector", serde_json::Value::Null)).await?;
+        pools = 2;
+        life.until_in(scenario, "v2", 1..=2).await?;
+    }
+    scenario.estate.quiet(std::time::Duration::from_secs(1)).await?;
+    // It may still die by one of its last writes.
+    life.revive().await?;
+    scenario.estate.await_settled(WEB, pools).await?;
+    let verdict = scenario.finish().await?;
+    let restarts: Vec<usize> = verdict.restarts.values().copied().collect();
+    ensure!(restarts == [1, 1, 1], "each pool was upgraded once: {verdict}");
+    ensure!(scenario.runs().await?.len() == 2, "a run for each revision");
+    ensure!(scenario.estate.revisions(WEB).await?.len() == 2, "a revision is made once");
+    scenario.estate.delete(WEB).await
+}
+
+/// A controller that is started again when it has died.
+struct Life<'b> {
+    bed: &'b Bed,
+    service: Service,
+    died: bool,
+}
+
+impl Life<'_> {
+    async fn revive(&mut self) -> Result<()> {
+        if self.service.process.exit().is_some() {
+            self.died = true;
+            self.service = self.bed.testbed.appset_controller(short_lived()).await?;
+            self.service.process.await_line("leading", MINUTE).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until exactly these pools have a workload of this tag.
+    async fn until_in(&mut self, scenario: &Scenario<'_>, tag: &str, pools: std::ops::RangeInclusive<u32>) -> Result<()> {
+        let wanted: BTreeSet<String> = scenario.pools(pools).into_iter().collect();
+        eventually(&format!("{tag} in {wanted:?}"), LONG, async || {
+            self.revive().await?;
+            let all: BTreeSet<String> = scenario.estate.children(WEB).await?.into_keys().collect();
+            Ok((scenario.pools_with(tag).await? == wanted && all == wanted).then_some(()))
+        })
+        .await
+    }
+
+    /// Waits until the run of a revision has completed.
+    async fn until_completed(&mut self, scenario: &Scenario<'_>, number: i64) -> Result<()> {
+        eventually(&format!("the end of r{number}"), LONG, async || {
+            self.revive().await?;
+            let runs = scenario.runs().await?;
+            let of_it = runs.into_iter().find(|run| run.spec.revision.number == number);
+            let phase = of_it.and_then(|run| run.status).map(|status| status.phase);
+            Ok((phase == Some(Phase::Completed)).then_some(()))
+        })
+        .await
+    }
+}
