@@ -132,8 +132,8 @@ pub const APPSET_CONTROLLER: Service = Service {
         Rule::on("apps.openyurt.io", "yurtappsets/status", &["patch"]),
         Rule::on("apps.openyurt.io", "nodepools", &["list", "watch"]),
         // Server-side apply makes what is not there: patch is not enough for that.
-        Rule::on("apps", "deployments", &["create", "delete", "list", "patch", "watch"]),
-        Rule::on("apps", "statefulsets", &["create", "delete", "list", "patch", "watch"]),
+        Rule::on("apps", "deployments", &["create", "delete", "get", "list", "patch", "watch"]),
+        Rule::on("apps", "statefulsets", &["create", "delete", "get", "list", "patch", "watch"]),
         Rule::on("apps", "controllerrevisions", &["create", "delete", "get", "list", "patch", "watch"]),
         Rule::on("drover.dev", "approvalrequests", &["create", "get", "list", "watch"]),
         Rule::on("drover.dev", "fleetrollouts", &["create", "delete", "get", "list", "patch", "watch"]),

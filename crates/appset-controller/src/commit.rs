@@ -1,14 +1,19 @@
 //! Third step: carry out the plan. No decisions, only the lease's permit before each write. Answers go into the mirrors, so that the
 //! next look sees what was written.
 
+mod doubts;
+mod fights;
 mod record;
 mod troubles;
 mod write;
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use futures::future::join_all;
+use api::names::app_set::WorkloadKind;
+use controller_runtime::causes::Causes;
+use futures::stream::{self, StreamExt};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1 as apps;
 use kube::Resource;
@@ -19,7 +24,10 @@ use crate::memory::Memory;
 use crate::metrics::Written;
 use crate::observe::Snapshot;
 use crate::plan::{Action, Cause, Plan, Step};
+use crate::reconcile::Error;
 use crate::status::Failures;
+pub(crate) use doubts::{Doubt, Unresolved, resolve};
+pub(crate) use fights::Fights;
 pub(crate) use record::{Unrecorded, record, retire};
 pub(crate) use troubles::Troubles;
 use write::Fate;
@@ -32,8 +40,12 @@ const MOVED: Duration = Duration::from_millis(500);
 pub(crate) struct Done {
     /// What failed, now or when it was tried last.
     pub(crate) failures: Failures,
-    /// What was written: what was done, and in which pool.
-    pub(crate) written: Vec<(Deed, String)>,
+    /// What was written: what was done to a workload of which kind, and in which pool.
+    pub(crate) written: Vec<(Deed, WorkloadKind, String)>,
+    /// Nothing was written because the revision could not be recorded.
+    pub(crate) unrecorded: bool,
+    /// Pools whose write had no answer.
+    pub(crate) doubtful: Vec<String>,
     /// When to try again.
     pub(crate) again: Option<Duration>,
 }
@@ -49,46 +61,53 @@ pub(crate) enum Deed {
     Deleted,
 }
 
-/// Carries out all steps at once, but for those that failed a moment ago.
+/// Carries out all steps, as many at once as may be, but for those that failed a moment ago and those that only go on with a fight.
 pub(crate) async fn steps(context: &Context, snapshot: &Snapshot, memory: &mut Memory, plan: &mut Plan) -> Done {
     let namespace = snapshot.set.metadata.namespace.as_deref().unwrap_or_default();
     let mut done = Done::default();
     memory.troubles.keep(&plan.steps);
-    let (due, waiting): (Vec<_>, Vec<_>) =
-        plan.steps.iter_mut().partition(|step| memory.troubles.waits(step, Instant::now()).is_none());
-    for step in waiting {
-        let Some((why, left)) = memory.troubles.waits(step, Instant::now()) else { continue };
-        done.again = done.again.into_iter().chain([left]).min();
-        done.fail(step, why.to_owned());
+    let now = Instant::now();
+    let mut due = Vec::with_capacity(plan.steps.len());
+    for step in &mut plan.steps {
+        if let Some((why, left)) = memory.troubles.waits(step, now) {
+            done.look_again(left);
+            done.fail(step, why.to_owned());
+        } else if let Some((left, why)) = memory.fights.puts_off(step, now) {
+            done.look_again(left);
+            why.into_iter().for_each(|why| done.fail(step, why));
+        } else {
+            due.push(step);
+        }
     }
-    let outcomes = join_all(due.into_iter().map(async |step| {
-        // The semaphore is never closed.
-        let _turn = context.writes.acquire().await;
-        let fate = write::write(context, namespace, step).await;
-        (step, fate)
-    }));
-    for (step, fate) in outcomes.await {
+    let writes: Vec<_> = due.into_iter().map(|step| carry_out(context, namespace, step)).collect();
+    let mut outcomes = pin!(stream::iter(writes).buffer_unordered(usize::from(context.config.kube.writes_at_once)));
+    while let Some((step, fate)) = outcomes.next().await {
+        if let (Fate::Unanswered(_), Some(doubt)) = (&fate, Doubt::of(step)) {
+            memory.doubts.push(doubt);
+            done.doubtful.push(step.pool.clone());
+        }
         let outcome = match fate {
             Fate::Written { left } => {
                 memory.troubles.end(step);
+                memory.fights.note(step, Instant::now());
                 note_left(memory, step, left);
-                done.written.push((deed(&step.action), step.pool.clone()));
+                done.written.push((deed(&step.action), kind(&step.action), step.pool.clone()));
                 "done"
             }
             Fate::Deleted => {
                 memory.troubles.end(step);
                 memory.deleted.get_or_insert_default().push(Timestamp::now());
-                done.written.push((Deed::Deleted, step.pool.clone()));
+                done.written.push((Deed::Deleted, kind(&step.action), step.pool.clone()));
                 "done"
             }
             Fate::Moved => {
-                done.again = done.again.into_iter().chain([MOVED]).min();
+                done.look_again(MOVED);
                 "moved"
             }
             Fate::NotLeading => "not_leading",
-            Fate::Failed(why) => {
+            Fate::Failed(why) | Fate::Unanswered(why) => {
                 let wait = memory.troubles.begin(step, &why, Instant::now());
-                done.again = done.again.into_iter().chain([wait]).min();
+                done.look_again(wait);
                 if let Action::Delete { .. } = step.action {
                     // Nobody knows whether it was carried out.
                     memory.deleted.get_or_insert_default().push(Timestamp::now());
@@ -102,11 +121,22 @@ pub(crate) async fn steps(context: &Context, snapshot: &Snapshot, memory: &mut M
     done
 }
 
+async fn carry_out<'a>(context: &Context, namespace: &str, step: &'a mut Step) -> (&'a Step, Fate) {
+    // The semaphore, which all YurtAppSets share, is never closed.
+    let _turn = context.writes.acquire().await;
+    let fate = write::write(context, namespace, step).await;
+    (step, fate)
+}
+
 impl Done {
-    /// Nothing is made of a revision that is not recorded.
-    pub(crate) fn unrecorded(why: &Unrecorded) -> Self {
-        let failures = Failures { revision: Some(why.to_string()), ..Failures::default() };
-        Self { failures, ..Self::default() }
+    /// Nothing is made of a revision that could not be tried, is not recorded, or has no run.
+    pub(crate) fn nothing(why: &Error) -> Self {
+        let failures = Failures { revision: Some(Causes(why).to_string()), ..Failures::default() };
+        Self { failures, unrecorded: matches!(why, Error::Unrecorded(_)), ..Self::default() }
+    }
+
+    fn look_again(&mut self, after: Duration) {
+        self.again = self.again.into_iter().chain([after]).min();
     }
 
     fn fail(&mut self, step: &Step, why: String) {
@@ -117,12 +147,18 @@ impl Done {
     }
 }
 
-/// The collection of a workload that is written.
-pub(crate) fn collection(body: &Value, namespace: &str) -> String {
-    match body["kind"].as_str() {
-        Some("StatefulSet") => apps::StatefulSet::url_path(&(), Some(namespace)),
-        _ => apps::Deployment::url_path(&(), Some(namespace)),
+/// The collection of workloads of a kind.
+pub(crate) fn collection(kind: WorkloadKind, namespace: &str) -> String {
+    match kind {
+        WorkloadKind::Deployment => apps::Deployment::url_path(&(), Some(namespace)),
+        WorkloadKind::StatefulSet => apps::StatefulSet::url_path(&(), Some(namespace)),
     }
+}
+
+/// The kind of a workload that is written.
+pub(crate) fn kind_of(body: &Value) -> WorkloadKind {
+    let is_stateful = body["kind"] == WorkloadKind::StatefulSet.as_str();
+    if is_stateful { WorkloadKind::StatefulSet } else { WorkloadKind::Deployment }
 }
 
 /// What an apply left otherwise would be applied for ever.
@@ -133,6 +169,13 @@ fn note_left(memory: &mut Memory, step: &Step, left: Vec<String>) {
     } else {
         tracing::info!(pool = step.pool, ?left, "the API server writes these fields otherwise than they are asked for");
         memory.stubborn.insert(uid.clone(), left.into_iter().collect::<BTreeSet<_>>());
+    }
+}
+
+fn kind(action: &Action) -> WorkloadKind {
+    match action {
+        Action::Create { body } | Action::Apply { body, .. } => kind_of(body),
+        Action::Delete { kind, .. } => *kind,
     }
 }
 

@@ -1,8 +1,10 @@
 //! What reconciles share: mirrors, the queue, the lease, and what is remembered of each YurtAppSet.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use api::yurt_app_set::YurtAppSet;
 use controller_runtime::client::Writer;
 use controller_runtime::events::EventRecorder;
 use controller_runtime::lease::{Gate, Leadership, Neighbour};
@@ -11,7 +13,7 @@ use controller_runtime::rollouts::Desk;
 use jiff::Timestamp;
 use kube::Client;
 use planner::fleet::{Name, Uid};
-use planner::strategy::Timing;
+use planner::strategy::{Amount, Timing};
 use serde::Serialize;
 use tokio::sync::{Notify, Semaphore, watch};
 
@@ -42,6 +44,8 @@ pub(crate) struct Context {
     pub(crate) gate: Gate,
     pub(crate) memories: Memories,
     pub(crate) metrics: Metrics,
+    /// The API server keeps the bound of a StatefulSet's rolling update, as far as is known.
+    pub(crate) keeps_bounds: AtomicBool,
     /// A turn for each write of a workload under way.
     pub(crate) writes: Semaphore,
     /// Rung when a mirror has completed a full list.
@@ -76,6 +80,12 @@ impl Context {
                 self.queue.add_after(seen.uid, POOLS);
             }
         }
+    }
+
+    /// The bound of each workload's own rolling update, where the API server keeps it.
+    pub(crate) fn bound(&self, set: &YurtAppSet, given: Option<Amount>) -> Option<Amount> {
+        let is_stateful = set.spec.workload.0.pointer("/workloadTemplate/statefulSetTemplate").is_some();
+        given.filter(|_| !is_stateful || self.keeps_bounds.load(Ordering::Relaxed))
     }
 
     /// Whether every mirror is complete.

@@ -35,6 +35,7 @@ mod reconcile;
 pub mod render;
 pub mod returning;
 pub mod revisions;
+mod rollout;
 mod run;
 pub mod status;
 mod trials;

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use planner::fleet::{Name, Uid};
 use serde::Serialize;
 
-use crate::commit::Troubles;
+use crate::commit::{Doubt, Fights, Troubles};
 use crate::plan;
 use crate::trials::Trials;
 use crate::units::Sightings;
@@ -34,6 +34,10 @@ pub(crate) struct Memory {
     pub(crate) stubborn: HashMap<String, BTreeSet<String>>,
     /// Writes that failed, and when they are tried again.
     pub(crate) troubles: Troubles,
+    /// Repairs of what somebody changes again and again.
+    pub(crate) fights: Fights,
+    /// Writes of which nobody knows whether they were carried out.
+    pub(crate) doubts: Vec<Doubt>,
     /// What dry runs said.
     pub(crate) trials: Trials,
     /// The run of its newest revision.
@@ -51,9 +55,10 @@ pub(crate) struct Memory {
 pub(crate) struct Report {
     pub(crate) revision: String,
     pub(crate) pools: usize,
-    pub(crate) holds: BTreeMap<String, String>,
-    pub(crate) spared: BTreeMap<String, String>,
-    pub(crate) failed: BTreeMap<String, String>,
+    /// How many pools and workloads are held, by why.
+    pub(crate) held: BTreeMap<&'static str, usize>,
+    /// How many writes failed.
+    pub(crate) failed: usize,
 }
 
 impl Memories {

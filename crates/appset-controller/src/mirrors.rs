@@ -6,6 +6,7 @@ mod set;
 mod workload;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use api::names::app_set as names;
 use api::node_pool::NodePool;
@@ -98,6 +99,13 @@ impl Mirrors {
             && self.deployments.is_listed()
             && self.stateful_sets.is_listed()
             && self.revisions.is_listed()
+    }
+
+    /// For how long the watch that was silent longest has shown nothing; `None` while one has never shown anything.
+    pub(crate) fn silence(&self) -> Option<Duration> {
+        let heard =
+            [self.sets.heard()?, self.node_pools.heard()?, self.deployments.heard()?, self.stateful_sets.heard()?];
+        heard.iter().map(Instant::elapsed).max()
     }
 
     fn known_pools(&self) -> MutexGuard<'_, Option<Arc<[Pool]>>> {

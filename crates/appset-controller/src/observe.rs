@@ -2,9 +2,10 @@
 
 mod quorum;
 
-use std::collections::BTreeMap;
+use std::mem;
 use std::sync::Arc;
 
+use api::annotations;
 use api::yurt_app_set::YurtAppSet;
 use controller_runtime::lease::Neighbour;
 use jiff::Timestamp;
@@ -13,9 +14,10 @@ use crate::children::Child;
 use crate::context::Context;
 use crate::memory::Memory;
 use crate::mirrors::{Deployment, SeenSet, StatefulSet};
-use crate::plan::{self, Input, Outlook, Pace, Plan, Read, Released, Standing};
+use crate::plan::{self, Input, Outlook, Pace, Plan, Read, Standing};
 use crate::pools::Pool;
 use crate::revisions::Revision;
+use crate::rollout::{Turn, strategy};
 pub(crate) use quorum::Unread;
 
 /// What is known at one moment.
@@ -39,7 +41,7 @@ impl Snapshot {
         Self {
             set: set.clone(),
             read: Read::Mirror,
-            standing: rival.clone().map_or(Standing::Acting, Standing::Held),
+            standing: rival.clone().or_else(|| misnamed(set)).map_or(Standing::Acting, Standing::Held),
             rival,
             pools: mirrors.pools(),
             history: mirrors.revisions.of(&*key).iter().map(|seen| seen.revision.clone()).collect(),
@@ -49,18 +51,23 @@ impl Snapshot {
         }
     }
 
-    /// The same with NodePools and workloads as the API server has them at this moment: those without the YurtAppSet's label too.
-    pub(crate) async fn confirmed(self, context: &Context) -> Result<Self, Unread> {
+    /// Takes in NodePools and workloads as the API server has them at this moment: those without the YurtAppSet's label too.
+    ///
+    /// # Errors
+    /// When they cannot be read. Nothing is taken in then.
+    pub(crate) async fn confirm(&mut self, context: &Context) -> Result<(), Unread> {
         context.metrics.confirmations.inc();
         let namespace = self.set.metadata.namespace.as_deref().unwrap_or_default();
-        let (pools, deployments, stateful_sets) = quorum::lists(&context.client, namespace).await?;
-        Ok(Self { read: Read::Quorum, pools, deployments, stateful_sets, now: Timestamp::now(), ..self })
+        (self.pools, self.deployments, self.stateful_sets) = quorum::lists(&context.client, namespace).await?;
+        (self.read, self.now) = (Read::Quorum, Timestamp::now());
+        Ok(())
     }
 
     /// The workloads with what they are now, after the writes.
     pub(crate) fn renewed(self, context: &Context, seen: &SeenSet) -> Self {
         let key = seen.key();
-        let (deployments, stateful_sets) = (context.mirrors.deployments.of(&*key), context.mirrors.stateful_sets.of(&*key));
+        let (deployments, stateful_sets) =
+            (context.mirrors.deployments.of(&*key), context.mirrors.stateful_sets.of(&*key));
         Self { deployments, stateful_sets, now: Timestamp::now(), ..self }
     }
 
@@ -82,27 +89,22 @@ impl Snapshot {
     }
 
     /// Plans it.
-    pub(crate) fn plan(
-        &self,
-        context: &Context,
-        memory: &Memory,
-        refused: &BTreeMap<String, String>,
-        released: Released,
-    ) -> Plan {
-        plan::plan(&Input {
+    pub(crate) fn plan(&self, context: &Context, memory: &mut Memory, turn: &Turn) -> Plan {
+        let refused = memory.trials.refused(self.set.metadata.generation);
+        let mut plan = plan::plan(&Input {
             set: &self.set,
             pools: &self.pools,
             read: self.read,
             children: &self.children(),
             history: &self.history,
             standing: self.standing.clone(),
-            released,
-            returns: &BTreeMap::new(),
-            last_completed: None,
-            max_unavailable: None,
+            released: turn.released.clone(),
+            returns: &turn.returns,
+            last_completed: turn.last_completed.as_deref(),
+            max_unavailable: turn.max_unavailable,
             taken: &memory.trials.taken(),
             known: &memory.known,
-            refused,
+            refused: &refused,
             on_refusal: context.config.refusals.hold.on_refusal(),
             stubborn: &memory.stubborn,
             pace: Pace {
@@ -110,8 +112,16 @@ impl Snapshot {
                 recent: memory.deleted.as_deref().unwrap_or_default(),
             },
             now: self.now,
-        })
+        });
+        memory.known = mem::take(&mut plan.known);
+        plan
     }
+}
+
+/// A strategy that no RolloutStrategy can have the name of.
+fn misnamed(set: &YurtAppSet) -> Option<String> {
+    let bad = annotations::strategy(strategy(set)).err()?;
+    Some(format!("{bad}; nothing is changed until it is corrected"))
 }
 
 /// Who else drives YurtAppSets, or may.

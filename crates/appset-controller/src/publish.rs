@@ -2,6 +2,7 @@
 
 mod tell;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use api::yurt_app_set::YurtAppSetStatus;
@@ -98,14 +99,16 @@ fn changed(before: Option<&YurtAppSetStatus>, wanted: &YurtAppSetStatus) -> Opti
 }
 
 fn report(wanted: &YurtAppSetStatus, pools: usize, plan: &Plan, done: &Done) -> Report {
-    let failed = done.failures.written.iter().chain(&done.failures.deleted);
-    Report {
+    let mut report = Report {
         revision: wanted.current_revision.clone(),
         pools,
-        holds: plan.holds.iter().map(|(pool, hold)| (pool.clone(), hold.to_string())).collect(),
-        spared: plan.spared.iter().map(|(name, hold)| (name.clone(), hold.to_string())).collect(),
-        failed: failed.map(|(name, why)| (name.clone(), why.clone())).collect(),
+        held: BTreeMap::new(),
+        failed: done.failures.written.len() + done.failures.deleted.len(),
+    };
+    for hold in plan.holds.values().chain(plan.spared.values()) {
+        *report.held.entry(hold.kind()).or_default() += 1;
     }
+    report
 }
 
 #[cfg(test)]

@@ -1,25 +1,23 @@
 //! One YurtAppSet, looked at once: observe, plan, commit, publish.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
 use api::yurt_app_set::YurtAppSet;
 use controller_runtime::lease::NotLeading;
 use controller_runtime::queue::{Disposition, ReconcileError, Requeue};
+use controller_runtime::rollouts;
 use jiff::Timestamp;
 use planner::fleet::Uid;
 
-use crate::commit::{self, Done, Unrecorded};
+use crate::commit::{self, Done, Unrecorded, Unresolved};
 use crate::context::Context;
 use crate::memory::Memory;
 use crate::mirrors::SeenSet;
 use crate::observe::{Snapshot, Unread};
-use crate::plan::{Plan, Released, Standing};
 use crate::trials::Untried;
-use crate::{pace, publish};
-
-/// A name may be taken by somebody else's revision; twice in a row is somebody who does it on purpose.
-const CLASHES: usize = 8;
+use crate::{pace, publish, rollout};
 
 /// Why a YurtAppSet could not be brought forward.
 #[derive(Debug, thiserror::Error)]
@@ -27,9 +25,13 @@ pub(crate) enum Error {
     #[error(transparent)]
     Unread(#[from] Unread),
     #[error(transparent)]
+    Unresolved(#[from] Unresolved),
+    #[error(transparent)]
     Untried(#[from] Untried),
     #[error("recording the revision")]
     Unrecorded(#[source] Unrecorded),
+    #[error(transparent)]
+    Rollout(#[from] rollouts::Error),
     #[error("writing the YurtAppSet's status")]
     Publish(#[source] kube::Error),
     #[error(transparent)]
@@ -39,7 +41,10 @@ pub(crate) enum Error {
 impl ReconcileError for Error {
     fn disposition(&self) -> Disposition {
         match self {
-            Self::Unread(_) | Self::Untried(_) | Self::Unrecorded(_) | Self::Publish(_) => Disposition::Backoff,
+            Self::Unread(_) | Self::Unresolved(_) | Self::Untried(_) | Self::Unrecorded(_) | Self::Publish(_) => {
+                Disposition::Backoff
+            }
+            Self::Rollout(error) => error.disposition(),
             // Whoever leads next wakes every YurtAppSet.
             Self::NotLeading(_) => Disposition::AwaitChange,
         }
@@ -48,8 +53,10 @@ impl ReconcileError for Error {
     fn kind(&self) -> &'static str {
         match self {
             Self::Unread(_) => "unread",
+            Self::Unresolved(_) => "unresolved",
             Self::Untried(_) => "untried",
             Self::Unrecorded(_) => "unrecorded",
+            Self::Rollout(error) => error.kind(),
             Self::Publish(_) => "publish",
             Self::NotLeading(_) => "not_leading",
         }
@@ -93,47 +100,36 @@ async fn advance(
     set: &Arc<YurtAppSet>,
     memory: &mut Memory,
 ) -> Result<Requeue, Error> {
+    commit::resolve(context, &seen.namespace, &mut memory.doubts).await?;
     let mut snapshot = Snapshot::mirrored(context, seen, set);
     pace::recall(context, &snapshot, memory);
-    let refused = memory.trials.refused(set.metadata.generation);
-    let mut plan = snapshot.plan(context, memory, &refused, Released::All);
-    if plan.confirm {
-        snapshot = snapshot.confirmed(context).await?;
-        plan = snapshot.plan(context, memory, &refused, Released::All);
-    }
-    if snapshot.standing == Standing::Acting && memory.trials.run(context, &seen.namespace, &plan).await? {
-        let refused = memory.trials.refused(set.metadata.generation);
-        plan = snapshot.plan(context, memory, &refused, Released::All);
-    }
-    let (done, unrecorded) = match record(context, &mut snapshot, memory, &mut plan).await {
-        Ok(()) => (commit::steps(context, &snapshot, memory, &mut plan).await, None),
-        Err(Unrecorded::NotLeading(reason)) => return Err(reason.into()),
-        Err(unrecorded) => (Done::unrecorded(&unrecorded), Some(unrecorded)),
-    };
-    commit::retire(context, &snapshot, &plan.retired).await;
-    let late = publish::publish(context, seen, snapshot.renewed(context, seen), memory, &plan, &done).await?;
-    if let Some(unrecorded) = unrecorded {
-        return Err(Error::Unrecorded(unrecorded));
-    }
-    let revisit = plan.revisit.map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
-    let next = [revisit, done.again, late, memory.trials.again()].into_iter().flatten().min();
-    Ok(next.map_or(Requeue::Await, Requeue::After))
-}
-
-/// Makes the revision of the spec the newest one. The plan is another one where its name was taken.
-async fn record(
-    context: &Context,
-    snapshot: &mut Snapshot,
-    memory: &mut Memory,
-    plan: &mut Plan,
-) -> Result<(), Unrecorded> {
-    for _ in 0..CLASHES {
-        let Some(current) = &plan.current else { return Ok(()) };
-        if commit::record(context, snapshot, current).await? {
-            return Ok(());
+    let Some(mut look) = rollout::look(context, seen, &mut snapshot, memory).await? else { return Ok(Requeue::Await) };
+    let mut unread = None;
+    if look.plan.confirm && look.failed.is_none() {
+        match snapshot.confirm(context).await {
+            Ok(()) => {
+                let Some(confirmed) = rollout::look(context, seen, &mut snapshot, memory).await? else {
+                    return Ok(Requeue::Await);
+                };
+                look = confirmed.after(look);
+            }
+            // What needs no confirmation is done all the same.
+            Err(why) => unread = Some(Error::Unread(why)),
         }
-        let refused = memory.trials.refused(snapshot.set.metadata.generation);
-        *plan = snapshot.plan(context, memory, &refused, Released::All);
     }
-    Err(Unrecorded::Clashes)
+    let done = match &look.failed {
+        None => commit::steps(context, &snapshot, memory, &mut look.plan).await,
+        Some(why) => Done::nothing(why),
+    };
+    commit::retire(context, &snapshot, &look.plan.retired).await;
+    let (revisit, failed) = (look.plan.revisit, look.failed.take());
+    let plan = mem::take(&mut look.plan);
+    let settled = rollout::settle(context, seen, set, memory, look, &done).await;
+    let late = publish::publish(context, seen, snapshot.renewed(context, seen), memory, &plan, &done).await?;
+    if let Some(failed) = failed.or(unread) {
+        return Err(failed);
+    }
+    let revisit = revisit.map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
+    let next = [revisit, done.again, late, memory.trials.again(), settled?].into_iter().flatten().min();
+    Ok(next.map_or(Requeue::Await, Requeue::After))
 }

@@ -15,7 +15,7 @@ use api::names;
 use api::yurt_app_set::{DEFAULT_HISTORY_LIMIT, YurtAppSet};
 use controller_runtime::rollouts::{self, Beginning, Rollout, Target};
 use jiff::{SignedDuration, Timestamp};
-use planner::rollout::{self as planner, Met, Progress, View};
+use planner::rollout::{self as runs, Met, Progress, View};
 
 use crate::budgets;
 use crate::commit::{self, Deed, Done, Unrecorded};
@@ -26,6 +26,7 @@ use crate::observe::Snapshot;
 use crate::plan::{Plan, Standing};
 use crate::reconcile::Error;
 use crate::returning::Returning;
+use crate::trials::Untried;
 use crate::units::{Course, Reach, Scene, Units};
 pub(crate) use turn::Turn;
 
@@ -37,7 +38,7 @@ pub(crate) struct Look {
     /// The writes.
     pub(crate) plan: Plan,
     /// What the run says, if there is one.
-    run: Option<planner::Plan>,
+    run: Option<runs::Plan>,
     /// Why nothing may be written: there is no revision, or no run.
     pub(crate) failed: Option<Error>,
 }
@@ -53,14 +54,17 @@ pub(crate) async fn look(
     snapshot: &mut Snapshot,
     memory: &mut Memory,
 ) -> Result<Option<Look>, Error> {
-    let before = Turn::everybodys(memory.rollout.as_deref(), snapshot);
-    let mut plan = tried(context, seen, snapshot, memory, &before).await?;
+    let before = Turn::everybodys(context, memory.rollout.as_deref(), snapshot);
+    let (mut plan, untried) = tried(context, seen, snapshot, memory, &before).await;
     let failed = |plan: Plan, why: Error| match why {
         Error::NotLeading(reason) => Err(reason.into()),
         Error::Unrecorded(Unrecorded::NotLeading(reason)) => Err(reason.into()),
         Error::Rollout(rollouts::Error::NotLeading(reason)) => Err(reason.into()),
         why => Ok(Some(Look { plan, run: None, failed: Some(why) })),
     };
+    if let Some(why) = untried {
+        return failed(plan, Error::Untried(why));
+    }
     if let Err(why) = record(context, snapshot, memory, &mut plan, &before).await {
         return failed(plan, Error::Unrecorded(why));
     }
@@ -76,7 +80,7 @@ pub(crate) async fn look(
         Err(why) => return failed(plan, why.into()),
     }
     let Some(mut rollout) = memory.rollout.take() else { return Ok(None) };
-    let mut turn = Turn::everybodys(Some(&rollout), snapshot);
+    let mut turn = Turn::everybodys(context, Some(&rollout), snapshot);
     if turn != before {
         plan = snapshot.plan(context, memory, &turn);
     }
@@ -102,7 +106,7 @@ pub(crate) async fn settle(
 ) -> Result<Option<Duration>, Error> {
     let (Some(run), Some(rollout)) = (look.run, memory.rollout.as_mut()) else { return Ok(None) };
     let now = Timestamp::now();
-    let written = done.written.iter().filter(|(deed, _)| *deed != Deed::Deleted).map(|(_, pool)| pool);
+    let written = done.written.iter().filter(|(deed, ..)| *deed != Deed::Deleted).map(|(.., pool)| pool);
     // What has no answer counts as accepted until it is known that it was not.
     let accepted: Vec<&String> = written.chain(&done.doubtful).collect();
     for step in run.steps.iter().filter(|step| accepted.iter().any(|pool| **pool == *step.pool)) {
@@ -118,27 +122,32 @@ pub(crate) async fn settle(
 
 impl Look {
     /// Tells also what an earlier look of the same pass found.
-    pub(crate) fn after(&mut self, earlier: Self) {
+    pub(crate) fn after(mut self, earlier: Self) -> Self {
         if let (Some(run), Some(earlier)) = (&mut self.run, earlier.run) {
             let later = mem::replace(&mut run.report.news, earlier.report.news);
             run.report.news.extend(later);
         }
+        self
     }
 }
 
-/// The plan of a world without waves, of which the API server refuses nothing unheard.
+/// The plan of a world without waves, of which the API server refuses nothing unheard; and why it was not asked, if so.
 async fn tried(
     context: &Context,
     seen: &SeenSet,
     snapshot: &Snapshot,
     memory: &mut Memory,
     turn: &Turn,
-) -> Result<Plan, Error> {
+) -> (Plan, Option<Untried>) {
     let plan = snapshot.plan(context, memory, turn);
-    if snapshot.standing == Standing::Acting && memory.trials.run(context, &seen.namespace, &plan).await? {
-        return Ok(snapshot.plan(context, memory, turn));
+    if snapshot.standing != Standing::Acting {
+        return (plan, None);
     }
-    Ok(plan)
+    match memory.trials.run(context, &seen.namespace, &plan).await {
+        Ok(true) => (snapshot.plan(context, memory, turn), None),
+        Ok(false) => (plan, None),
+        Err(untried) => (plan, Some(untried)),
+    }
 }
 
 /// Makes the revision of the spec the newest one. The plan is another one where its name was taken.
@@ -203,7 +212,7 @@ fn conduct(
     rollout: &mut Rollout,
     unbound: &Plan,
     turn: &mut Turn,
-) -> planner::Plan {
+) -> runs::Plan {
     let desk = &context.desk;
     let rules = rules::of(rollout);
     let children = snapshot.children();

@@ -1,5 +1,6 @@
 //! Puts the service together.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -105,6 +106,7 @@ pub async fn run(mut process: Process, config: Config) -> Result<(), RunError> {
         gate: Gate::default(),
         memories: Memories::default(),
         metrics,
+        keeps_bounds: AtomicBool::new(true),
         writes: Semaphore::new(usize::from(config.kube.writes_at_once)),
         listed,
         began: Mutex::new(Timestamp::now()),

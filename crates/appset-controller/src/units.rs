@@ -278,3 +278,6 @@ fn held(unbound: &Plan, reach: &Reach) -> Option<rollout::Hold> {
 fn labels(pool: &Pool) -> PoolLabels {
     PoolLabels { pool: pool.name.as_str().into(), labels: pool.labels().to_vec() }
 }
+
+#[cfg(test)]
+mod tests;

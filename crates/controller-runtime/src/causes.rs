@@ -4,7 +4,7 @@ use std::{error::Error, fmt};
 
 /// Shows an error and what caused it, each after a colon. A cause that its effect has already quoted is left out, as
 /// kube and hyper like to do.
-pub(crate) struct Causes<'a>(pub(crate) &'a (dyn Error + 'static));
+pub struct Causes<'a>(pub &'a (dyn Error + 'static));
 
 impl fmt::Display for Causes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,7 +6,7 @@
 //!
 //! Invariant: nothing here decides. Decisions are the planner's; this crate carries them out or says why not.
 
-mod causes;
+pub mod causes;
 pub mod client;
 pub mod events;
 pub mod fleet;

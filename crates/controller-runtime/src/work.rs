@@ -35,7 +35,7 @@ impl<K: Clone + Ord + Display + Send + 'static> Work<K> {
     pub fn start<S, R, F, E>(
         self,
         process: &Process,
-        election: impl Election + Send + 'static,
+        election: impl Election + 'static,
         service: Arc<S>,
         reconcile: R,
     ) where

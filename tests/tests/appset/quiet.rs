@@ -22,7 +22,8 @@ async fn item_2_an_unchanged_set_is_not_written() -> Result<()> {
     let version = estate.read("web").await?["metadata"]["resourceVersion"].clone();
     for round in 0..3 {
         // What is nobody's business here: on a NodePool, on a workload, and counts of nodes.
-        let beat = json!({"metadata": {"annotations": {"beat": format!("{round} {}", Timestamp::now())}}});
+        // (No annotation of a Deployment: it raises the generation, and until Kubernetes has looked the pool is not ready.)
+        let beat = json!({"metadata": {"labels": {"beat": format!("{round}-{}", Timestamp::now().as_millisecond())}}});
         let beat = Patch::Merge(&beat);
         estate.node_pools().patch(&estate.pools[0], &PatchParams::default(), &beat).await?;
         let child = estate.child("web", &estate.pools[1]).await?;

@@ -6,18 +6,12 @@ use tests::fixture::{AppSet, Estate};
 
 use super::{A_WHILE, container, estate, has};
 
-fn volume(pools: &[&String]) -> Value {
-    let volume = json!([{"name": "data", "emptyDir": {}}]);
-    let at = "/spec/template/spec/volumes";
-    json!({"pools": pools, "tweaks": {"patches": [{"operation": "add", "path": at, "value": volume}]}})
+/// Patches in these pools.
+fn add(pools: &[&String], path: &str, value: &Value) -> Value {
+    json!({"pools": pools, "tweaks": {"patches": [{"operation": "add", "path": path, "value": value}]}})
 }
 
-/// One more volume of that name.
-fn another(pools: &[&String]) -> Value {
-    let volume = json!({"name": "data", "emptyDir": {"medium": "Memory"}});
-    let at = "/spec/template/spec/volumes/-";
-    json!({"pools": pools, "tweaks": {"patches": [{"operation": "add", "path": at, "value": volume}]}})
-}
+const VOLUMES: &str = "/spec/template/spec/volumes";
 
 /// What the workloads are, but for what Kubernetes counts.
 async fn specs(estate: &Estate<'_>) -> Result<Vec<(Value, Value)>> {
@@ -33,26 +27,35 @@ async fn item_16_tweaks_that_only_together_are_wrong_hold_every_pool_and_each_sa
     let set = estate.app_set("web");
     let first = estate.deploy(&set, 3).await?;
     let before = specs(&estate).await?;
-    let empty = json!({"pools": [other], "tweaks": {"patches": [{"operation": "add", "path": "/spec/template/spec/volumes", "value": []}]}});
-    let wrong = set.clone().tag("v2").tweak(volume(&[one, both])).tweak(empty).tweak(another(&[other, both]));
+    let set = set.tag("v2");
+    let ports = json!([{"containerPort": 80, "hostPort": 8080}]);
+    let network = add(&[one, both], "/spec/template/spec/hostNetwork", &json!(true));
+    let wrong = set.clone().tweak(network).tweak(add(&[other, both], "/spec/template/spec/containers/0/ports", &ports));
     estate.apply(&wrong).await?;
     let words = [
         "UpdateWorkloadError",
         "together-pool-3: ",
-        "spec.template.spec.volumes[1].name",
-        "Duplicate value",
-        "waits because the revision is refused in pool together-pool-3",
+        "spec.template.spec.containers[0].ports[0].containerPort",
+        "together-pool-1, together-pool-2: waits because the revision is refused in pool together-pool-3",
     ];
     let held = estate.await_condition("web", "AppUpdated", "False", &words).await?;
     assert_eq!(held["status"]["currentRevision"], first["status"]["currentRevision"], "it is no revision of anything");
     assert_eq!((&held["status"]["readyWorkloads"], &held["status"]["updatedWorkloads"]), (&json!(3), &json!(3)));
-    estate.await_event("web", "Failed UpdateWorkload", "Duplicate value").await?;
+    estate.await_event("web", "Failed UpdateWorkload", "ports[0].containerPort").await?;
     estate.quiet(A_WHILE / 2).await?;
     estate.stays_quiet(A_WHILE).await?;
     assert_eq!(specs(&estate).await?, before);
     assert_eq!(estate.revisions("web").await?.len(), 1);
 
-    estate.deploy(&set.tag("v2").tweak(volume(&[one, both])), 3).await?;
+    // Two volumes of one name: the API server calls that an error of its own.
+    let volume = |medium: &str| json!({"name": "data", "emptyDir": {"medium": medium}});
+    let twice = set.clone().tweak(add(&[one, other, both], VOLUMES, &json!([volume("")])));
+    estate.apply(&twice.tweak(add(&[both], &format!("{VOLUMES}/-"), &volume("Memory")))).await?;
+    let words = ["UpdateWorkloadError", "together-pool-3: ", "duplicate entries for key [name=\"data\"]"];
+    estate.await_condition("web", "AppUpdated", "False", &words).await?;
+    assert_eq!(specs(&estate).await?, before);
+
+    estate.deploy(&set, 3).await?;
     for pool in &estate.pools {
         assert_eq!(container(&estate.child("web", pool).await?, "image"), &json!(AppSet::image_of("web", "v2")));
     }

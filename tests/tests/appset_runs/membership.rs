@@ -55,9 +55,10 @@ async fn pools_that_come_and_go_in_the_middle_of_a_run() -> Result<()> {
     let (first, second, third) = (scenario.pool(1), scenario.pool(2), scenario.pool(3));
     let left = [first.as_str(), second.as_str(), third.as_str()];
     scenario.estate.await_pools(WEB, &left).await?;
+    scenario.await_status(2, "the pool to be gone", |status| status.units.desired == 3).await?;
     // One comes: it waits for its wave as the others do.
     scenario.estate.add_pool("come-and-go-pool-5").await?;
-    scenario.await_attention(2, "come-and-go-pool-5", &["canary"]).await?;
+    scenario.await_status(2, "the pool that came", |status| status.units.desired == 4).await?;
     scenario.estate.await_pools(WEB, &left).await?;
     scenario.stays_in("v2", [1]).await?;
     let now = scenario.estate.pods(WEB).await?;

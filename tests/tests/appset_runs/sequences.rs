@@ -101,13 +101,14 @@ impl Sequence {
         }
         let Some((set, step)) = last_good else { return Ok(()) };
         let anew = self.anew(&scenario, &set).await?;
-        let what = format!("what {:?} makes anew", step);
-        let mut last = BTreeMap::new();
+        let what = format!("what {step:?} makes anew");
+        let mut left = Vec::new();
         let same = eventually(&what, LONG, async || {
-            last = shapes(&scenario.estate).await?;
-            Ok((last == anew).then_some(()))
+            left.clear();
+            differences("", &json!(shapes(&scenario.estate).await?), &json!(anew), &mut left);
+            Ok(left.is_empty().then_some(()))
         });
-        same.await.with_context(|| format!("it is {last:#?}\nand not {anew:#?}"))?;
+        same.await.with_context(|| format!("left: {left:#?}"))?;
         scenario.finish().await?;
         scenario.estate.delete(WEB).await
     }
@@ -188,6 +189,18 @@ fn tweak(dice: &mut Dice) -> Value {
         }
     };
     json!({"pools": [pool], "tweaks": tweaks})
+}
+
+/// Where two values differ, and how.
+fn differences(path: &str, one: &Value, other: &Value, found: &mut Vec<String>) {
+    match (one, other) {
+        (Value::Object(fields), Value::Object(others)) => {
+            let names: BTreeSet<&String> = fields.keys().chain(others.keys()).collect();
+            names.into_iter().for_each(|name| differences(&format!("{path}/{name}"), &one[name], &other[name], found));
+        }
+        _ if one != other => found.push(format!("{path}: {one} and not {other}")),
+        _ => {}
+    }
 }
 
 /// What each pool's workload is, but for what differs between two that are alike: what Kubernetes counts in it.

@@ -77,7 +77,7 @@ async fn transcript(scenario: &Scenario<'_>, verdict: &SetVerdict, status: &Flee
         writeln!(told, "wave {name} opens{rested}")?;
         let started = verdict.starts.iter().filter(|start| start.set == WEB && start.revision == revision);
         let pools: BTreeSet<(usize, String)> = started
-            .filter(|start| wave.pools.contains(&start.pool) && start.at >= opened && start.at <= succeeded)
+            .filter(|start| start.at >= opened && start.at <= succeeded)
             .map(|start| (start.pool.len(), short(&start.pool)))
             .collect();
         let pools: Vec<String> = pools.into_iter().map(|(_, pool)| pool).collect();

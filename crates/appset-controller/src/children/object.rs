@@ -44,6 +44,9 @@ pub struct Child {
     pub spec: Spec,
     /// What its controller says of its pods.
     pub counts: Counts,
+    /// The hash of everything that is compared when it is decided what to write: labels, annotations, owners, field managers, spec.
+    /// Two of one workload with the same are written alike.
+    pub fingerprint: u64,
 }
 
 /// Who controls a workload.

@@ -3,10 +3,11 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use api::names::app_set::{self as names, WorkloadKind};
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -30,6 +31,7 @@ struct Metadata {
     namespace: String,
     uid: String,
     resource_version: String,
+    #[serde(deserialize_with = "number")]
     generation: i64,
     creation_timestamp: Option<String>,
     deletion_timestamp: Option<String>,
@@ -55,10 +57,15 @@ struct Entry<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Status {
+    #[serde(deserialize_with = "number")]
     observed_generation: i64,
+    #[serde(deserialize_with = "number")]
     replicas: i64,
+    #[serde(deserialize_with = "number")]
     updated_replicas: i64,
+    #[serde(deserialize_with = "number")]
     ready_replicas: i64,
+    #[serde(deserialize_with = "number")]
     available_replicas: i64,
     conditions: Option<Vec<Condition>>,
 }
@@ -81,6 +88,10 @@ impl Object {
     pub(crate) fn into_child(self, kind: WorkloadKind) -> Child {
         let Self { metadata, spec, status } = self;
         let (applied, managed_fields) = metadata.managed_fields.as_deref().map(managed).unwrap_or_default();
+        let spec = spec.map(Spec::from).unwrap_or_default();
+        let mut hasher = DefaultHasher::new();
+        (&metadata.labels, &metadata.annotations, &metadata.owner_references, &managed_fields).hash(&mut hasher);
+        spec.hash(&mut hasher);
         Child {
             kind,
             name: metadata.name,
@@ -95,8 +106,9 @@ impl Object {
             applied,
             owners: metadata.owner_references,
             managed_fields,
-            spec: spec.map(Spec::from).unwrap_or_default(),
+            spec,
             counts: status.unwrap_or_default().counts(),
+            fingerprint: hasher.finish(),
         }
     }
 }
@@ -130,6 +142,11 @@ fn managed(fields: &RawValue) -> (Option<Timestamp>, Value) {
     let theirs = entries.iter().any(|entry| entry.manager == names::YURT_MANAGER);
     let all = theirs.then(|| serde_json::from_str(fields.get()).unwrap_or_default());
     (applied, all.unwrap_or_default())
+}
+
+/// Null is none, as Go reads it.
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 fn controller(owners: &Value) -> Option<Controller> {

@@ -2,10 +2,9 @@
 
 use api::names::app_set::WorkloadKind;
 use controller_runtime::mirror::Mirror;
-use k8s_openapi::api::apps::v1 as apps;
-use kube::Resource;
 use kube::api::{GetParams, Request};
 
+use super::{collection, kind_of};
 use crate::context::Context;
 use crate::mirrors::Workload;
 use crate::plan::{Action, Step};
@@ -26,9 +25,7 @@ impl Doubt {
     pub(super) fn of(step: &Step) -> Option<Self> {
         match &step.action {
             Action::Create { body } | Action::Apply { body, .. } => {
-                let is_stateful = body["kind"] == WorkloadKind::StatefulSet.as_str();
-                let kind = if is_stateful { WorkloadKind::StatefulSet } else { WorkloadKind::Deployment };
-                Some(Self { kind, name: body["metadata"]["name"].as_str()?.to_owned() })
+                Some(Self { kind: kind_of(body), name: body["metadata"]["name"].as_str()?.to_owned() })
             }
             Action::Delete { .. } => None,
         }
@@ -38,15 +35,10 @@ impl Doubt {
 /// Reads, with quorum, what became of such writes, and takes it into the mirrors.
 pub(crate) async fn resolve(context: &Context, namespace: &str, doubts: &mut Vec<Doubt>) -> Result<(), Unresolved> {
     while let Some(Doubt { kind, name }) = doubts.last() {
+        let path = collection(*kind, namespace);
         match kind {
-            WorkloadKind::Deployment => {
-                let path = apps::Deployment::url_path(&(), Some(namespace));
-                read(context, &context.mirrors.deployments, &path, name).await?;
-            }
-            WorkloadKind::StatefulSet => {
-                let path = apps::StatefulSet::url_path(&(), Some(namespace));
-                read(context, &context.mirrors.stateful_sets, &path, name).await?;
-            }
+            WorkloadKind::Deployment => read(context, &context.mirrors.deployments, &path, name).await?,
+            WorkloadKind::StatefulSet => read(context, &context.mirrors.stateful_sets, &path, name).await?,
         }
         doubts.pop();
     }

@@ -1,6 +1,6 @@
 //! Writes that failed: each is tried again after a wait of its own, whatever else the YurtAppSet is looked at for.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use api::names::app_set as names;
@@ -36,6 +36,13 @@ impl Troubles {
     pub(super) fn waits(&self, step: &Step, now: Instant) -> Option<(&str, Duration)> {
         let trouble = self.0.get(&Attempt::of(step)).filter(|trouble| now < trouble.until)?;
         Some((&trouble.why, trouble.until - now))
+    }
+
+    /// The pools of these steps that wait because they failed.
+    pub(crate) fn failing(&self, steps: &[Step]) -> BTreeSet<String> {
+        let now = Instant::now();
+        let failing = steps.iter().filter(|step| !matches!(step.action, Action::Delete { .. }));
+        failing.filter(|step| self.waits(step, now).is_some()).map(|step| step.pool.clone()).collect()
     }
 
     /// A step failed; returns when it is tried again.

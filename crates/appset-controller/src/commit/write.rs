@@ -4,12 +4,10 @@ use api::names::app_set::WorkloadKind;
 use controller_runtime::client::Place;
 use controller_runtime::lease::NotLeading;
 use controller_runtime::mirror::Mirror;
-use k8s_openapi::api::apps::v1 as apps;
-use kube::Resource;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::collection;
+use super::{collection, kind_of};
 use crate::context::Context;
 use crate::mirrors::Workload;
 use crate::plan::{Action, Step};
@@ -24,8 +22,10 @@ pub(super) enum Fate {
     Moved,
     /// Another replica leads.
     NotLeading,
-    /// It was refused, or nobody knows.
+    /// It was refused.
     Failed(String),
+    /// Nobody knows.
+    Unanswered(String),
 }
 
 /// Writes. The UID becomes part of what is sent.
@@ -48,8 +48,9 @@ pub(super) async fn write(context: &Context, namespace: &str, step: &mut Step) -
     done.unwrap_or_else(|unwritten| match unwritten {
         Unwritten::NotLeading(_) => Fate::NotLeading,
         Unwritten::Failed(kube::Error::Api(status)) if fenced && status.is_conflict() => Fate::Moved,
-        Unwritten::Failed(kube::Error::Api(status)) => Fate::Failed(status.message.clone()),
-        Unwritten::Failed(error) => Fate::Failed(error.to_string()),
+        Unwritten::Failed(kube::Error::Api(status)) if status.code < 500 => Fate::Failed(status.message.clone()),
+        Unwritten::Failed(kube::Error::Api(status)) => Fate::Unanswered(status.message.clone()),
+        Unwritten::Failed(error) => Fate::Unanswered(error.to_string()),
     })
 }
 
@@ -63,10 +64,11 @@ pub(super) enum Unwritten {
 }
 
 async fn apply(context: &Context, namespace: &str, body: &Value, force: bool) -> Result<Fate, Unwritten> {
-    if body["kind"] == WorkloadKind::StatefulSet.as_str() {
-        apply_to(context, &context.mirrors.stateful_sets, namespace, body, force).await
-    } else {
-        apply_to(context, &context.mirrors.deployments, namespace, body, force).await
+    match kind_of(body) {
+        WorkloadKind::StatefulSet => {
+            apply_to(context, &context.mirrors.stateful_sets, namespace, body, force).await
+        }
+        WorkloadKind::Deployment => apply_to(context, &context.mirrors.deployments, namespace, body, force).await,
     }
 }
 
@@ -78,7 +80,7 @@ async fn apply_to<const STATEFUL: bool>(
     force: bool,
 ) -> Result<Fate, Unwritten> {
     let permit = context.leadership.permit()?;
-    let collection = collection(body, namespace);
+    let collection = collection(kind_of(body), namespace);
     let place = Place { collection: &collection, name: body["metadata"]["name"].as_str().unwrap_or_default() };
     let written: Workload<STATEFUL> = if force {
         context.writer.apply(&permit, place, body).await?
@@ -93,7 +95,7 @@ async fn apply_to<const STATEFUL: bool>(
 /// Makes Drover's what yurt-manager wrote.
 async fn take_over(context: &Context, namespace: &str, body: &Value, patch: &Value) -> Result<(), Unwritten> {
     let permit = context.leadership.permit()?;
-    let collection = collection(body, namespace);
+    let collection = collection(kind_of(body), namespace);
     let place = Place { collection: &collection, name: body["metadata"]["name"].as_str().unwrap_or_default() };
     let IgnoredAny = context.writer.merge(&permit, place, patch).await?;
     Ok(())
@@ -107,10 +109,7 @@ async fn delete(
     uid: &str,
 ) -> Result<Fate, Unwritten> {
     let permit = context.leadership.permit()?;
-    let collection = match kind {
-        WorkloadKind::Deployment => apps::Deployment::url_path(&(), Some(namespace)),
-        WorkloadKind::StatefulSet => apps::StatefulSet::url_path(&(), Some(namespace)),
-    };
+    let collection = collection(kind, namespace);
     context.writer.delete_in_background(&permit, Place { collection: &collection, name }, uid).await?;
     let uid = uid.parse().unwrap_or_default();
     match kind {

@@ -12,11 +12,8 @@ use crate::pools::Pool;
 /// A NodePool, as far as it is of interest.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SeenPool {
-    pub(crate) uid: Uid,
     version: ResourceVersion,
     pub(crate) pool: Pool,
-    /// How many of its nodes are Ready; `None` where nobody says.
-    pub(crate) ready: Option<i64>,
 }
 
 impl Versioned for SeenPool {
@@ -30,7 +27,7 @@ impl Mirrored for SeenPool {
     type Owner = Name;
 
     fn uid(&self) -> Uid {
-        self.uid
+        self.pool.uid
     }
 
     fn belongs_to(&self) -> Option<Name> {
@@ -39,8 +36,7 @@ impl Mirrored for SeenPool {
 
     /// How many nodes are Ready does not matter, as long as there is one.
     fn is_like(&self, older: &Self) -> bool {
-        let reachable = |seen: &Self| seen.ready.map(|ready| ready > 0);
-        self.pool == older.pool && reachable(self) == reachable(older)
+        self.pool == older.pool
     }
 }
 
@@ -48,12 +44,9 @@ impl<'de> Deserialize<'de> for SeenPool {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Object { metadata, status } = Object::deserialize(deserializer)?;
         let labels = metadata.labels.iter().flatten().map(|(key, value)| (key.as_str(), value.as_str()));
-        Ok(Self {
-            uid: metadata.uid.parse().unwrap_or_default(),
-            version: metadata.resource_version,
-            pool: Pool::new(&metadata.name, labels),
-            ready: status.and_then(|status| status.ready_node_num),
-        })
+        let ready = status.and_then(|status| status.ready_node_num);
+        let uid = metadata.uid.parse().unwrap_or_default();
+        Ok(Self { version: metadata.resource_version, pool: Pool::new(&metadata.name, labels).seen(uid, ready) })
     }
 }
 
@@ -96,7 +89,7 @@ mod tests {
     fn only_labels_and_being_reachable_at_all_matter() {
         let pool = |ready: i64| seen(&json!({"tier": "lab"}), &json!({"readyNodeNum": ready}));
         assert!(pool(1).is_like(&pool(2)) && !pool(0).is_like(&pool(1)));
-        assert_eq!((pool(0).ready, seen(&json!(null), &json!(null)).ready), (Some(0), None));
+        assert_eq!((pool(0).pool.reachable, seen(&json!(null), &json!(null)).pool.reachable), (false, true));
         assert!(!seen(&json!({"tier": "shop"}), &json!({"readyNodeNum": 1})).is_like(&pool(1)));
         assert_eq!(pool(1).belongs_to().as_deref(), Some("shop"));
     }

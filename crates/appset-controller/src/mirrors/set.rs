@@ -136,6 +136,9 @@ mod tests {
         let (one, other) = (seen("5", json!({"pools": ["a"]})), seen("6", json!({"pools": ["a"]})));
         assert!(one.is_like(&other) && !one.is_like(&seen("7", json!({"pools": ["b"]}))));
         let set = one.read.unwrap();
-        assert_eq!((&set.metadata.managed_fields, set.metadata.annotations.as_ref().map(|all| all.len())), (&None, Some(0)));
+        assert_eq!(
+            (&set.metadata.managed_fields, set.metadata.annotations.as_ref().map(|all| all.len())),
+            (&None, Some(0))
+        );
     }
 }

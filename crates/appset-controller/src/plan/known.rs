@@ -53,8 +53,6 @@ pub(super) fn state(pool: &Pool, member: Member<'_>, stubborn: Option<&BTreeSet<
     let mut state = DefaultHasher::new();
     let child = member.child;
     (pool.labels(), member.orphan, stubborn).hash(&mut state);
-    // The generation counts every change of the spec.
-    (&child.uid, child.generation, child.leaving, &child.labels, &child.annotations).hash(&mut state);
-    child.owners.to_string().hash(&mut state);
+    (&child.uid, child.leaving, child.fingerprint).hash(&mut state);
     state.finish()
 }

@@ -1,6 +1,7 @@
 //! What users are told where they look: events on the YurtAppSet, and the log.
 
 use api::names;
+use api::names::app_set::WorkloadKind::{self, Deployment as D, StatefulSet as S};
 use api::names::app_set::{condition, condition_reason as why, event_reason as reason};
 use api::yurt_app_set::YurtAppSetStatus;
 use controller_runtime::events::{Note, Severity, Tally};
@@ -22,27 +23,17 @@ pub(super) fn tell(
     done: &Done,
     status: &YurtAppSetStatus,
 ) {
-    for (deed, pool) in &done.written {
+    for (deed, kind, pool) in &done.written {
         tracing::info!(yurt_app_set = %seen.key(), pool, ?deed, "written");
-        let (reason, say): (_, fn(&Tally) -> String) = match deed {
-            Deed::Created => (reason::CREATED, |tally| say("Create", tally)),
-            Deed::Adopted => (reason::ADOPTED, |tally| say("Adopt", tally)),
-            Deed::Updated => (reason::UPDATED, |tally| say("Update", tally)),
-            Deed::Repaired(_) => (reason::REPAIRED, |tally| say("Repair", tally)),
-            Deed::Deleted => (reason::DELETED, |tally| say("Delete", tally)),
-        };
-        let item = match deed {
-            Deed::Repaired(paths) => format!("{pool} ({})", paths.first().map_or("", String::as_str)),
-            Deed::Created | Deed::Adopted | Deed::Updated | Deed::Deleted => pool.clone(),
-        };
-        context.events.record(&seen.subject(), Severity::Normal, reason, Note::Item { item, say });
+        let (reason, note) = written(deed, *kind, pool);
+        context.events.record(&seen.subject(), Severity::Normal, reason, note);
     }
     let mut warn = |reason, text: Option<&str>| match text {
         Some(text) => warn(context, seen, memory, reason, text),
         None => memory.is_over(reason),
     };
     warn(names::reason::HELD, snapshot.rival.as_deref());
-    warn(reason::NO_REVISION, done.failures.revision.as_deref());
+    warn(reason::NO_REVISION, done.failures.revision.as_deref().filter(|_| done.unrecorded));
     let failed = |kind: &str, because: &str| {
         let found = status.conditions.iter().find(|found| found.kind == kind && found.status == "False");
         found.filter(|found| found.reason == because).map(|found| found.message.as_str())
@@ -72,8 +63,28 @@ pub(crate) fn unreadable(context: &Context, seen: &SeenSet, memory: &mut Memory,
 }
 
 /// As OpenYurt says it, and in which pools.
-fn say(verb: &str, tally: &Tally) -> String {
-    format!("{verb} {} workloads: {}", tally.count(), tally.names())
+fn written(deed: &Deed, kind: WorkloadKind, pool: &str) -> (&'static str, Note) {
+    let (reason, say): (_, [fn(&Tally) -> String; 2]) = match deed {
+        Deed::Created => (reason::CREATED, [|tally| say("Create", D, tally), |tally| say("Create", S, tally)]),
+        Deed::Adopted => (reason::ADOPTED, [|tally| say("Adopt", D, tally), |tally| say("Adopt", S, tally)]),
+        Deed::Updated => (reason::UPDATED, [|tally| say("Update", D, tally), |tally| say("Update", S, tally)]),
+        Deed::Repaired(_) => (reason::REPAIRED, [|tally| say("Repair", D, tally), |tally| say("Repair", S, tally)]),
+        Deed::Deleted => (reason::DELETED, [|tally| say("Delete", D, tally), |tally| say("Delete", S, tally)]),
+    };
+    let [of_deployments, of_stateful_sets] = say;
+    let say = match kind {
+        WorkloadKind::Deployment => of_deployments,
+        WorkloadKind::StatefulSet => of_stateful_sets,
+    };
+    let item = match deed {
+        Deed::Repaired(paths) => format!("{pool} ({})", paths.first().map_or("", String::as_str)),
+        Deed::Created | Deed::Adopted | Deed::Updated | Deed::Deleted => pool.to_owned(),
+    };
+    (reason, Note::Item { item, say })
+}
+
+fn say(verb: &str, kind: WorkloadKind, tally: &Tally) -> String {
+    format!("{verb} {} {}: {}", tally.count(), kind.as_str(), tally.names())
 }
 
 /// A warning, if it is news.

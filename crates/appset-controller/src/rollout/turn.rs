@@ -6,6 +6,7 @@ use controller_runtime::rollouts::Rollout;
 use planner::strategy::Amount;
 
 use super::rules;
+use crate::context::Context;
 use crate::observe::Snapshot;
 use crate::plan::{Action, Plan, Released, Step};
 
@@ -24,25 +25,24 @@ pub(crate) struct Turn {
 
 impl Turn {
     /// No pool waits for another.
-    pub(super) fn everybodys(rollout: Option<&Rollout>, snapshot: &Snapshot) -> Self {
+    pub(super) fn everybodys(context: &Context, rollout: Option<&Rollout>, snapshot: &Snapshot) -> Self {
         let completed = rollout.and_then(|rollout| rollout.last_completed.clone());
         Self {
-            released: Released::All,
+            released: Released::Unbound,
             returns: BTreeMap::new(),
             // What is no more cannot be gone back to.
             last_completed: completed.filter(|name| snapshot.history.iter().any(|known| known.name == *name)),
-            max_unavailable: rollout.and_then(|rollout| rules::of(rollout).max_unavailable),
+            max_unavailable: context
+                .bound(&snapshot.set, rollout.and_then(|rollout| rules::of(rollout).max_unavailable)),
         }
     }
 
     /// Whether all of a plan that knows of no waves may be done, so that this one would be the same.
     pub(super) fn lets_pass(&self, unbound: &Plan) -> bool {
         let may = |step: &Step| match (&step.action, &self.released) {
-            (Action::Delete { .. }, _) | (_, Released::All) => true,
-            (Action::Create { .. } | Action::Apply { .. }, Released::These { pools, .. }) => {
-                pools.contains(&step.pool)
-            }
+            (Action::Delete { .. }, _) | (_, Released::All | Released::Unbound) => true,
+            (Action::Create { .. } | Action::Apply { .. }, Released::These { pools, .. }) => pools.contains(&step.pool),
         };
-        self.returns.is_empty() && unbound.steps.iter().all(may)
+        self.returns.is_empty() && !unbound.left_out && unbound.steps.iter().all(may)
     }
 }

@@ -114,7 +114,9 @@ fn stopped(start: &Start<'_, '_>, run: &Run<'_, '_>) -> Broken {
     told.peek()?;
     let is_stopped = |run: &Value| {
         let by_user = matches!(text(run, "/spec/desiredState"), "Paused" | "Aborted");
-        by_user || text(run, "/status/phase") == "Halted"
+        // Who gives the halt's token back is obeyed at once, and the status follows.
+        let is_resumed = text(run, "/spec/resumeToken") == text(run, "/status/halt/token");
+        by_user || (text(run, "/status/phase") == "Halted" && !is_resumed)
     };
     let is_its_own = run.revision == start.revision;
     (is_its_own && told.all(is_stopped))

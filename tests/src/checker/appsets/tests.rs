@@ -204,9 +204,9 @@ fn pods_replaced_for_nothing_are_seen() {
     story.ask(2);
     let same = story.deeds.iter_mut().filter(|deed| deed.resource == "controllerrevisions");
     // The second revision says the same about pods as the first.
-    same.for_each(|deed| deed.answer["data"]["spec"]["workload"] = workload(1, u32::from(deed.name == "web-2")));
+    same.for_each(|deed| deed.answer["data"]["spec"]["workload"] = workload(1, 1 + u32::from(deed.name == "web-2")));
     let asked = story.deeds.iter_mut().filter(|deed| deed.resource == "yurtappsets");
-    asked.last().unwrap().answer["spec"]["workload"] = workload(1, 1);
+    asked.last().unwrap().answer["spec"]["workload"] = workload(1, 2);
     let name = "web-a";
     story.told(US, "patch", "deployments", name, child(name, "a", 2, 1, 0));
     assert_eq!(story.breaches(), [], "its label alone changed");

@@ -47,9 +47,10 @@ async fn unchanged(legacy: &Legacy, place: &Estate<'_>) -> Result<()> {
     let children = place.children(&legacy.set).await?;
     for (pool, before) in &legacy.children {
         let now = children.get(pool).with_context(|| format!("no workload in {pool}"))?;
-        for field in ["name", "uid", "generation"] {
+        for field in ["name", "uid"] {
             assert_eq!(now["metadata"][field], before["metadata"][field], "{field} in {pool}");
         }
+        assert_eq!(now["spec"], before["spec"], "{pool}");
         let owner = &now["metadata"]["ownerReferences"][0];
         assert_eq!((&owner["uid"], &owner["controller"]), (&set["metadata"]["uid"], &json!(true)), "{pool}");
         assert!(now["metadata"]["annotations"][names::TEMPLATE].is_string(), "it is Drover's: {now}");

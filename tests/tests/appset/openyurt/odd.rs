@@ -12,6 +12,9 @@ use crate::refusal;
 
 const NAMESPACE: &str = "odd";
 
+/// A name of 64 characters.
+const LONG: &str = "a-name-that-is-one-character-longer-than-the-value-of-a-label-is";
+
 /// One of them, and what is said of it: in a condition, and in an event.
 struct Odd {
     set: AppSet,
@@ -30,11 +33,7 @@ fn all(estate: &Estate<'_>) -> Vec<Odd> {
     let near = json!({"matchExpressions": [{"key": "a", "operator": "Near"}]});
     let template = set("both").object()["spec"]["workload"]["workloadTemplate"]["deploymentTemplate"].clone();
     let both = json!({"deploymentTemplate": template, "statefulSetTemplate": template});
-    let patch = |patch: Value| {
-        let mut tweak = json!({"tweaks": {"patches": []}});
-        tweak["tweaks"]["patches"][0] = patch;
-        tweak
-    };
+    let patch = |patch: Value| json!({"tweaks": {"patches": [patch]}});
     vec![
         Odd {
             set: set("operator").set("/spec/nodepoolSelector", near.clone()),
@@ -67,6 +66,11 @@ fn all(estate: &Estate<'_>) -> Vec<Odd> {
         unmade(
             set("pointer").tweak(patch(json!({"operation": "remove", "path": "spec"}))),
             "spec.workload.workloadTweaks[0].tweaks.patches[0].path: \"spec\" is not a JSON pointer",
+        ),
+        // Drover's own definition refuses such a name: it cannot be a label's value.
+        unmade(
+            set(LONG).template("/metadata/labels", json!({})),
+            "metadata.labels[apps.openyurt.io/ref-yurtappset] of the workload in pool odd-pool-1",
         ),
         unmade(set("words").set("/spec/workload", json!("words")), "spec.workload: \"words\" is not an object"),
     ]

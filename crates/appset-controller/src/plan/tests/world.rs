@@ -262,7 +262,7 @@ impl World {
 }
 
 /// What the Deployment controller and kubelets make of it.
-fn roll_out(object: &mut Value) {
+pub(crate) fn roll_out(object: &mut Value) {
     let replicas = object["spec"]["replicas"].as_i64().unwrap_or(1);
     object["status"] = json!({
         "observedGeneration": object["metadata"]["generation"], "replicas": replicas, "updatedReplicas": replicas,

@@ -1,0 +1,335 @@
+//! Units, planner and plan over a model of a cluster, a second at a time: what a controller does, without one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::names::app_set as names;
+use jiff::{SignedDuration, Timestamp};
+use planner::fleet::Name;
+use planner::rollout::{Control, Report, Run, RunPhase, View};
+use planner::strategy::Timing;
+use serde_json::{Value, json};
+
+use super::super::{Course, Reach, Scene, Sightings, Units};
+use crate::budgets::{self, Rules};
+use crate::children::Child;
+use crate::plan::tests::world::World;
+use crate::plan::{Action, Hold, Plan, Read, Released, outlook};
+use crate::pools::Pool;
+use crate::returning::Returning;
+
+/// So many seconds a workload takes to be rolled out.
+const ROLLOUT: i64 = 3;
+
+/// So many seconds a workload may take.
+const DEADLINE: i64 = 30;
+
+/// A YurtAppSet that is upgraded by runs.
+pub(super) struct Fleet {
+    pub(super) world: World,
+    pub(super) control: Control,
+    pub(super) last_completed: Option<String>,
+    pub(super) returning: Returning,
+    /// Pools went back since the last release.
+    pub(super) went_back: bool,
+    /// TopologyService says nothing.
+    pub(super) silent: bool,
+    rules: Rules,
+    timing: Timing,
+    run: Run,
+    sightings: Sightings,
+    revision: Option<String>,
+    report: Option<Report>,
+    plan: Plan,
+    /// Pools in which what is new fails.
+    failing: BTreeSet<String>,
+    dark: BTreeSet<String>,
+    /// Workloads that are being rolled out, since when, by pool.
+    changing: BTreeMap<String, Timestamp>,
+    restarts: BTreeMap<String, u32>,
+}
+
+impl Fleet {
+    pub(super) fn new(pools: &[&str], strategy: Option<Value>) -> Self {
+        let second = SignedDuration::from_secs;
+        let timing = Timing {
+            reachable_after: second(0),
+            node_monitor_grace: second(0),
+            settle_margin: second(0),
+            brake: second(10),
+            failed_after: second(2),
+            ..Timing::default()
+        };
+        let mut fleet = Self {
+            world: World::new(pools),
+            control: Control::default(),
+            last_completed: None,
+            returning: Returning::default(),
+            went_back: false,
+            silent: false,
+            rules: budgets::rules(&budgets::implied()).unwrap(),
+            timing,
+            run: Run::begin(None),
+            sightings: Sightings::default(),
+            revision: None,
+            report: None,
+            plan: Plan::default(),
+            failing: BTreeSet::new(),
+            dark: BTreeSet::new(),
+            changing: BTreeMap::new(),
+            restarts: BTreeMap::new(),
+        };
+        if let Some(strategy) = strategy {
+            fleet.follow(strategy);
+        }
+        fleet
+    }
+
+    /// A fleet whose first revision is everywhere.
+    pub(super) fn completed(pools: &[&str], strategy: Option<Value>) -> Self {
+        let mut fleet = Self::new(pools, strategy);
+        fleet.until(Self::is_completed);
+        fleet
+    }
+
+    /// Goes on by another strategy.
+    pub(super) fn follow(&mut self, mut strategy: Value) {
+        strategy["unit"]["progressDeadlineSeconds"] = DEADLINE.into();
+        self.rules = budgets::rules(&serde_json::from_value(strategy).unwrap()).unwrap();
+    }
+
+    /// The user changes the image.
+    pub(super) fn release(&mut self, image: &str) {
+        let names: Vec<_> = self.world.pools.iter().map(|pool| pool.name.clone()).collect();
+        let tweak = json!({"containerImages": [{"name": "web", "targetImage": image}]});
+        self.world.tweak(json!([{"pools": names, "tweaks": tweak}]));
+        self.restarts = self.restarts_by_pool();
+        self.went_back = false;
+    }
+
+    /// What is new fails in these pools from now on, and in no others; there it is well after a while.
+    pub(super) fn fail(&mut self, pools: &[&str]) {
+        self.failing = pools.iter().map(|pool| (*pool).to_owned()).collect();
+        for pool in self.under_change() {
+            self.changing.insert(pool, self.world.now);
+        }
+    }
+
+    /// No pod of a pool's workload is available any more.
+    pub(super) fn break_down(&mut self, pool: &str) {
+        self.world.workload(pool)["status"]["availableReplicas"] = 0.into();
+    }
+
+    /// These pools, and no others, have no Ready node.
+    pub(super) fn dark(&mut self, pools: &[&str]) {
+        self.dark = pools.iter().map(|pool| (*pool).to_owned()).collect();
+        for pool in &mut self.world.pools {
+            let ready = i64::from(!self.dark.contains(&pool.name));
+            *pool = pool.clone().seen(pool.uid, Some(ready));
+        }
+    }
+
+    pub(super) fn add(&mut self, pool: &str) {
+        self.world.pools.push(Pool::new(pool, []));
+        self.world.set.spec.pools.push(pool.to_owned());
+    }
+
+    pub(super) fn pin(&mut self, pins: &Value) {
+        self.world.set.metadata.annotations = Some([(names::PINNED.to_owned(), pins.to_string())].into());
+    }
+
+    /// The process ends and another one begins.
+    pub(super) fn restart(&mut self) {
+        self.run = Run::restore(&self.run.record(self.world.now));
+        self.sightings = Sightings::default();
+        self.world.known = crate::plan::Known::default();
+    }
+
+    /// A second passes, and everything is looked at once.
+    pub(super) fn tick(&mut self) {
+        self.world.now += SignedDuration::from_secs(1);
+        self.kubernetes();
+        self.world.max_unavailable = self.rules.max_unavailable;
+        (self.world.released, self.world.returns) = (Released::Unbound, BTreeMap::new());
+        let unbound = self.look();
+        let Some(current) = unbound.current.clone() else {
+            self.plan = unbound;
+            return;
+        };
+        if self.revision.as_ref() != Some(&current.name) {
+            self.run = Run::begin(self.revision.is_some().then_some(&self.run));
+            self.control.resume_token.clear();
+            self.revision = Some(current.name.clone());
+        }
+        let units = self.units(&unbound, &current.name);
+        let completed = self.last_completed.as_deref().map(Name::from);
+        let course = Course {
+            strategy: &self.rules.strategy,
+            timing: &self.timing,
+            control: self.control.clone(),
+            view: View { since: self.world.now - SignedDuration::from_hours(1), heard: self.world.now },
+            held: None,
+            approvals: &[],
+            dependencies: &[],
+            last_completed: completed.as_ref(),
+        };
+        let planned = units.plan(&course, std::mem::take(&mut self.run));
+        self.run = planned.run.clone();
+        self.returning = Returning::of(&units, &planned, &self.rules.strategy);
+        self.went_back |= !self.returning.pools.is_empty();
+        (self.world.released, self.world.returns) = (units.released(&planned), self.returning.pools.clone());
+        let plan = self.look();
+        self.carry_out(&plan, &planned);
+        (self.plan, self.report) = (plan, Some(planned.report));
+    }
+
+    pub(super) fn until(&mut self, is_so: impl Fn(&Self) -> bool) {
+        for _ in 0..1_000 {
+            self.tick();
+            if is_so(self) {
+                return;
+            }
+        }
+        panic!("it never is so: {:#?} {:#?}", self.report(), self.plan.holds);
+    }
+
+    pub(super) fn is_completed(&self) -> bool {
+        self.report.as_ref().is_some_and(|report| report.phase == RunPhase::Completed)
+            && self.revision == self.plan.current.as_ref().map(|current| current.name.clone())
+    }
+
+    pub(super) fn report(&self) -> &Report {
+        self.report.as_ref().unwrap()
+    }
+
+    pub(super) fn run(&self) -> &Run {
+        &self.run
+    }
+
+    pub(super) const fn holds(&self) -> &BTreeMap<String, Hold> {
+        &self.plan.holds
+    }
+
+    pub(super) fn hold(&self, pool: &str) -> Option<String> {
+        self.holds().get(pool).map(ToString::to_string)
+    }
+
+    pub(super) fn newest(&self) -> String {
+        self.revision.clone().unwrap()
+    }
+
+    pub(super) const fn writes(&self) -> u32 {
+        self.world.writes
+    }
+
+    pub(super) fn specs(&self) -> BTreeMap<String, Value> {
+        self.world.specs()
+    }
+
+    /// Pools whose workload has the newest revision, by name.
+    pub(super) fn of_newest(&self) -> Vec<&str> {
+        let newest = self.revision.as_deref();
+        let labels = self.world.workloads.values().map(|object| &object["metadata"]["labels"]);
+        let mut of: Vec<_> = labels
+            .filter(|labels| labels[names::REVISION].as_str() == newest)
+            .filter_map(|labels| labels[names::POOL_NAME].as_str())
+            .collect();
+        of.sort_unstable();
+        of
+    }
+
+    /// Pools whose workload is not rolled out.
+    pub(super) fn under_change(&self) -> Vec<String> {
+        let of = |child: &Child| (!child.is_complete()).then(|| child.pool().unwrap_or_default().to_owned());
+        self.world.children().iter().filter_map(of).collect()
+    }
+
+    /// Whether a pool is under change for so short that nobody can know yet how it ends.
+    pub(super) fn is_changing(&self, pool: &str) -> bool {
+        let since = self.changing.get(pool).map(|since| self.world.now.duration_since(*since));
+        self.is_lit(pool) && since.is_some_and(|since| since < SignedDuration::from_secs(ROLLOUT))
+    }
+
+    pub(super) fn is_lit(&self, pool: &str) -> bool {
+        !self.dark.contains(pool)
+    }
+
+    /// The revision of each pool's workload.
+    pub(super) fn revisions(&self) -> BTreeMap<String, String> {
+        let of = |child: &Child| Some((child.pool()?.to_owned(), child.labels.get(names::REVISION)?.clone()));
+        self.world.children().iter().filter_map(of).collect()
+    }
+
+    /// How often pods of a pool were replaced since the last release.
+    pub(super) fn restarts_since_release(&self) -> BTreeMap<String, u32> {
+        let mut since = self.restarts_by_pool();
+        since.iter_mut().for_each(|(pool, count)| *count -= self.restarts.get(pool).copied().unwrap_or(0));
+        since.retain(|_, count| *count > 0);
+        since
+    }
+
+    fn restarts_by_pool(&self) -> BTreeMap<String, u32> {
+        let children = self.world.children();
+        let of = |child: &Child| {
+            Some((child.pool()?.to_owned(), self.world.restarts.get(&child.name).copied().unwrap_or(0)))
+        };
+        children.iter().filter_map(of).collect()
+    }
+
+    fn look(&mut self) -> Plan {
+        let plan = self.world.plan(Read::Quorum);
+        self.world.known = plan.known.clone();
+        plan
+    }
+
+    fn units(&mut self, unbound: &Plan, revision: &str) -> Units {
+        let reach = if self.silent { Reach::Unknown("nobody says".to_owned()) } else { Reach::Status };
+        let children = self.world.children();
+        let outlook = outlook(&self.world.set, &self.world.pools, &children.iter().collect::<Vec<_>>());
+        let failing = BTreeSet::new();
+        let scene =
+            Scene { outlook: &outlook, unbound, revision, reach: &reach, failing: &failing, now: self.world.now };
+        Units::of(&scene, &mut self.sightings)
+    }
+
+    /// Writes, and has Kubernetes begin what follows.
+    fn carry_out(&mut self, plan: &Plan, planned: &planner::rollout::Plan) {
+        let before = self.specs();
+        self.world.carry_out(plan, usize::MAX);
+        let after = self.specs();
+        for step in &plan.steps {
+            if matches!(step.action, Action::Delete { .. }) {
+                continue;
+            }
+            if let Some(start) = planned.steps.iter().find(|start| *start.pool == *step.pool) {
+                self.run.activate(start, self.world.now);
+            }
+            let template = |specs: &BTreeMap<String, Value>| specs.get(&step.pool).map(|spec| spec["template"].clone());
+            if template(&before) != template(&after) {
+                self.changing.insert(step.pool.clone(), self.world.now);
+                let status = &mut self.world.workload(&step.pool)["status"];
+                status["updatedReplicas"] = 0.into();
+                if !before.contains_key(&step.pool) {
+                    status["availableReplicas"] = 0.into();
+                }
+            }
+        }
+    }
+
+    /// What happens in the pools: what is new is rolled out after a while, or gets into trouble.
+    fn kubernetes(&mut self) {
+        let now = self.world.now;
+        let due = |since: &Timestamp| now.duration_since(*since) >= SignedDuration::from_secs(ROLLOUT);
+        let ripe: Vec<_> = self.changing.iter().filter(|(_, since)| due(since)).map(|(pool, _)| pool.clone()).collect();
+        for pool in ripe.into_iter().filter(|pool| !self.dark.contains(pool)) {
+            let fails = self.failing.contains(&pool) && self.of_newest().contains(&pool.as_str());
+            let workload = self.world.workload(&pool);
+            if fails {
+                let trouble = json!({"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"});
+                workload["status"]["conditions"] = json!([trouble]);
+            } else {
+                crate::plan::tests::world::roll_out(workload);
+                self.changing.remove(&pool);
+            }
+        }
+    }
+}
