@@ -128,7 +128,7 @@ pub const APPSET_CONTROLLER: Service = Service {
     account: "appset-controller",
     role: "drover-appset-controller",
     everywhere: &[
-        Rule::on("apps.openyurt.io", "yurtappsets", &["list", "watch"]),
+        Rule::on("apps.openyurt.io", "yurtappsets", &["get", "list", "watch"]),
         Rule::on("apps.openyurt.io", "yurtappsets/status", &["patch"]),
         Rule::on("apps.openyurt.io", "nodepools", &["list", "watch"]),
         // Server-side apply makes what is not there: patch is not enough for that.

@@ -7,7 +7,7 @@ mod record;
 mod troubles;
 mod write;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
@@ -17,13 +17,12 @@ use futures::stream::{self, StreamExt};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1 as apps;
 use kube::Resource;
-use serde_json::Value;
 
 use crate::context::Context;
 use crate::memory::Memory;
 use crate::metrics::Written;
 use crate::observe::Snapshot;
-use crate::plan::{Action, Cause, Plan, Step};
+use crate::plan::{Action, Cause, Hold, Plan, Step};
 use crate::reconcile::Error;
 use crate::status::Failures;
 pub(crate) use doubts::{Doubt, Unresolved, resolve};
@@ -34,6 +33,9 @@ use write::Fate;
 
 /// So soon is looked again at what was another object by the time of the write.
 const MOVED: Duration = Duration::from_millis(500);
+
+/// So long a look begins writes. A write takes some milliseconds, so that of the time between two looks little is lost.
+const SLICE: Duration = Duration::from_secs(2);
 
 /// What became of a plan's steps.
 #[derive(Debug, Default)]
@@ -61,14 +63,19 @@ pub(crate) enum Deed {
     Deleted,
 }
 
-/// Carries out all steps, as many at once as may be, but for those that failed a moment ago and those that only go on with a fight.
+/// Carries out the steps, as many at once as may be, but for those that failed a moment ago and those that only go on with a fight. What
+/// is not begun within [`SLICE`] is left to the next look, and held in the plan: a thousand writes must not keep everybody from being
+/// told how it stands, nor go on when something else is asked for.
 pub(crate) async fn steps(context: &Context, snapshot: &Snapshot, memory: &mut Memory, plan: &mut Plan) -> Done {
-    let namespace = snapshot.set.metadata.namespace.as_deref().unwrap_or_default();
-    let mut done = Done::default();
+    let (mut done, mut left) = (Done::default(), Vec::new());
     memory.troubles.keep(&plan.steps);
+    if !memory.stubborn.is_empty() {
+        let there: HashSet<&str> = snapshot.children().iter().map(|child| child.uid.as_str()).collect();
+        memory.stubborn.retain(|uid, _| there.contains(uid.as_str()));
+    }
     let now = Instant::now();
     let mut due = Vec::with_capacity(plan.steps.len());
-    for step in &mut plan.steps {
+    for step in &plan.steps {
         if let Some((why, left)) = memory.troubles.waits(step, now) {
             done.look_again(left);
             done.fail(step, why.to_owned());
@@ -79,7 +86,7 @@ pub(crate) async fn steps(context: &Context, snapshot: &Snapshot, memory: &mut M
             due.push(step);
         }
     }
-    let writes: Vec<_> = due.into_iter().map(|step| carry_out(context, namespace, step)).collect();
+    let writes: Vec<_> = due.into_iter().map(|step| carry_out(context, snapshot, step, now + SLICE)).collect();
     let mut outcomes = pin!(stream::iter(writes).buffer_unordered(usize::from(context.config.kube.writes_at_once)));
     while let Some((step, fate)) = outcomes.next().await {
         if let (Fate::Unanswered(_), Some(doubt)) = (&fate, Doubt::of(step)) {
@@ -102,7 +109,13 @@ pub(crate) async fn steps(context: &Context, snapshot: &Snapshot, memory: &mut M
             }
             Fate::Moved => {
                 done.look_again(MOVED);
+                left.push(step);
                 "moved"
+            }
+            Fate::NotBegun => {
+                done.look_again(Duration::ZERO);
+                left.push(step);
+                continue;
             }
             Fate::NotLeading => "not_leading",
             Fate::Failed(why) | Fate::Unanswered(why) => {
@@ -118,12 +131,28 @@ pub(crate) async fn steps(context: &Context, snapshot: &Snapshot, memory: &mut M
         };
         context.metrics.writes.get_or_create(&Written { action: step.action.word(), outcome }).inc();
     }
+    let waits = || Hold::Wave("other workloads are written first".to_owned());
+    for step in left {
+        match &step.action {
+            Action::Create { .. } | Action::Apply { .. } => drop(plan.holds.insert(step.pool.clone(), waits())),
+            Action::Delete { name, .. } => drop(plan.spared.insert(name.clone(), waits())),
+        }
+    }
     done
 }
 
-async fn carry_out<'a>(context: &Context, namespace: &str, step: &'a mut Step) -> (&'a Step, Fate) {
+async fn carry_out<'a>(
+    context: &Context,
+    snapshot: &Snapshot,
+    step: &'a Step,
+    begins_until: Instant,
+) -> (&'a Step, Fate) {
     // The semaphore, which all YurtAppSets share, is never closed.
     let _turn = context.writes.acquire().await;
+    if Instant::now() >= begins_until || snapshot.is_superseded(context) {
+        return (step, Fate::NotBegun);
+    }
+    let namespace = snapshot.set.metadata.namespace.as_deref().unwrap_or_default();
     let fate = write::write(context, namespace, step).await;
     (step, fate)
 }
@@ -155,12 +184,6 @@ pub(crate) fn collection(kind: WorkloadKind, namespace: &str) -> String {
     }
 }
 
-/// The kind of a workload that is written.
-pub(crate) fn kind_of(body: &Value) -> WorkloadKind {
-    let is_stateful = body["kind"] == WorkloadKind::StatefulSet.as_str();
-    if is_stateful { WorkloadKind::StatefulSet } else { WorkloadKind::Deployment }
-}
-
 /// What an apply left otherwise would be applied for ever.
 fn note_left(memory: &mut Memory, step: &Step, left: Vec<String>) {
     let Action::Apply { uid, .. } = &step.action else { return };
@@ -174,7 +197,7 @@ fn note_left(memory: &mut Memory, step: &Step, left: Vec<String>) {
 
 fn kind(action: &Action) -> WorkloadKind {
     match action {
-        Action::Create { body } | Action::Apply { body, .. } => kind_of(body),
+        Action::Create { body } | Action::Apply { body, .. } => body.kind(),
         Action::Delete { kind, .. } => *kind,
     }
 }

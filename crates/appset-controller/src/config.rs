@@ -107,6 +107,9 @@ pub struct Peers {
     /// daemon-updater (peer.address is its URL): how far DaemonSets are. Not set, it is not known, and what depends on a DaemonSet
     /// waits.
     pub daemon_updater: Option<rollouts::Settings>,
+    /// leader-endpoints-controller (peer.address is its URL): which pools are reachable. While it is silent nothing starts. Not set,
+    /// the status of NodePools says so.
+    pub topology: Option<topology::Settings>,
 }
 
 impl ServiceConfig for Config {

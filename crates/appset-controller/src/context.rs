@@ -21,9 +21,15 @@ use crate::config::Config;
 use crate::memory::Memories;
 use crate::metrics::Metrics;
 use crate::mirrors::Mirrors;
+use crate::reach::Reachable;
 
 /// Changes of workloads come in bursts, most of them of counts, and are looked at together, this long after the first.
 const WORKLOADS: Duration = Duration::from_millis(200);
+
+/// A look takes longer the more workloads a YurtAppSet has, and they change the more often: what a change costs stays the same when
+/// looks are the rarer. So much later for each workload, and at most so late.
+const PER_WORKLOAD: Duration = Duration::from_millis(1);
+const LATEST: Duration = Duration::from_secs(1);
 
 /// Changes of NodePools come in bursts too, and may touch every YurtAppSet.
 const POOLS: Duration = Duration::from_millis(100);
@@ -40,6 +46,8 @@ pub(crate) struct Context {
     pub(crate) queue: Queue<Uid>,
     pub(crate) leadership: Leadership,
     pub(crate) neighbour: watch::Receiver<Neighbour>,
+    /// Which pools are reachable.
+    pub(crate) reachable: Reachable,
     pub(crate) events: EventRecorder,
     pub(crate) gate: Gate,
     pub(crate) memories: Memories,
@@ -66,7 +74,8 @@ impl Context {
     /// A workload or a revision of a YurtAppSet changed.
     pub(crate) fn on_belonging(&self, key: Option<&Name>) {
         let Some(key) = key else { return self.listed.notify_one() };
-        self.mirrors.sets.of(&**key).iter().for_each(|set| self.queue.add_after(set.uid, WORKLOADS));
+        let delay = patience(self.mirrors.workloads(key));
+        self.mirrors.sets.of(&**key).iter().for_each(|set| self.queue.add_after(set.uid, delay));
     }
 
     /// A NodePool came, changed or went: it concerns who names it and who chooses by labels.
@@ -110,6 +119,12 @@ impl Context {
     }
 }
 
+/// How long changes of so many workloads are gathered.
+fn patience(workloads: usize) -> Duration {
+    let workloads = u32::try_from(workloads).unwrap_or(u32::MAX);
+    PER_WORKLOAD.saturating_mul(workloads).clamp(WORKLOADS, LATEST)
+}
+
 /// The mirrors in numbers, for `AdminService.Dump`.
 #[derive(Debug, Serialize)]
 pub(crate) struct MirrorDump {
@@ -138,5 +153,16 @@ impl MirrorDump {
             strategies: context.desk.strategies.len(),
             approvals: context.desk.approvals.len(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_of_many_workloads_are_gathered_for_longer() {
+        let waits = [0, 20, 200, 500, 1_000, 1_000_000].map(|workloads| patience(workloads).as_millis());
+        assert_eq!(waits, [200, 200, 200, 500, 1_000, 1_000]);
     }
 }

@@ -31,6 +31,7 @@ pub mod pins;
 pub mod plan;
 pub mod pools;
 mod publish;
+mod reach;
 mod reconcile;
 pub mod render;
 pub mod returning;

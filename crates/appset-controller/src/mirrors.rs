@@ -83,6 +83,11 @@ impl Mirrors {
         *self.known_pools() = None;
     }
 
+    /// How many workloads a YurtAppSet has, by its key.
+    pub(crate) fn workloads(&self, key: &Name) -> usize {
+        self.deployments.count(&**key) + self.stateful_sets.count(&**key)
+    }
+
     /// Starts every watch over.
     pub(crate) fn relist(&self) {
         self.sets.relist();

@@ -1,5 +1,6 @@
 //! First step: one snapshot of a YurtAppSet and of everything that its plan depends on, from the mirrors or read with quorum.
 
+mod newest;
 mod quorum;
 
 use std::mem;
@@ -24,6 +25,8 @@ pub(crate) use quorum::Unread;
 pub(crate) struct Snapshot {
     pub(crate) set: Arc<YurtAppSet>,
     pub(crate) read: Read,
+    /// The API server has the YurtAppSet as it is here.
+    newest: bool,
     /// Another controller that drives it, in a sentence.
     pub(crate) rival: Option<String>,
     pub(crate) standing: Standing,
@@ -41,6 +44,7 @@ impl Snapshot {
         Self {
             set: set.clone(),
             read: Read::Mirror,
+            newest: false,
             standing: rival.clone().or_else(|| misnamed(set)).map_or(Standing::Acting, Standing::Held),
             rival,
             pools: mirrors.pools(),
@@ -63,12 +67,32 @@ impl Snapshot {
         Ok(())
     }
 
+    /// Whether the YurtAppSet is still the one that was seen. Asked for once.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) async fn is_newest(&mut self, context: &Context, seen: &SeenSet) -> Result<bool, Unread> {
+        if !self.newest {
+            self.newest = newest::is_newest(&context.client, seen, &self.set).await?;
+        }
+        Ok(self.newest)
+    }
+
     /// The workloads with what they are now, after the writes.
     pub(crate) fn renewed(self, context: &Context, seen: &SeenSet) -> Self {
         let key = seen.key();
         let (deployments, stateful_sets) =
             (context.mirrors.deployments.of(&*key), context.mirrors.stateful_sets.of(&*key));
         Self { deployments, stateful_sets, now: Timestamp::now(), ..self }
+    }
+
+    /// Whether something else is asked for by now, as far as the mirror shows.
+    pub(crate) fn is_superseded(&self, context: &Context) -> bool {
+        let uid = self.set.metadata.uid.as_deref().unwrap_or_default().parse().unwrap_or_default();
+        let now = context.mirrors.sets.get(uid).and_then(|seen| seen.read.clone().ok());
+        now.is_none_or(|now| {
+            now.metadata.generation != self.set.metadata.generation || now.metadata.deletion_timestamp.is_some()
+        })
     }
 
     /// The workloads.

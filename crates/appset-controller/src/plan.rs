@@ -27,7 +27,7 @@ pub use deletions::Pace;
 pub use hold::Hold;
 pub use input::{Input, OnRefusal, Read, Released, Standing};
 pub use known::Known;
-pub use step::{Action, Cause, Step, Trial};
+pub use step::{Action, Body, Cause, Step, Trial};
 use target::Targets;
 
 /// What is to be done.

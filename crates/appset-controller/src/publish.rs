@@ -118,10 +118,14 @@ mod tests {
     #[test]
     fn only_what_changed_in_a_status_is_written() {
         let read = |status: Value| serde_json::from_value::<YurtAppSetStatus>(status).unwrap();
-        let before = read(json!({"readyWorkloads": 1, "totalWorkloads": 2, "collisionCount": 1, "later": {"of": "openyurt"}}));
+        let before =
+            read(json!({"readyWorkloads": 1, "totalWorkloads": 2, "collisionCount": 1, "later": {"of": "openyurt"}}));
         assert_eq!(changed(Some(&before), &before), None);
         let after = YurtAppSetStatus { ready_workloads: 2, collision_count: None, ..before.clone() };
-        assert_eq!(Value::from(changed(Some(&before), &after).unwrap()), json!({"readyWorkloads": 2, "collisionCount": null}));
+        assert_eq!(
+            Value::from(changed(Some(&before), &after).unwrap()),
+            json!({"readyWorkloads": 2, "collisionCount": null})
+        );
         assert_eq!(changed(None, &before).unwrap()["later"], json!({"of": "openyurt"}));
     }
 }

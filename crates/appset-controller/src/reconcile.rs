@@ -16,8 +16,15 @@ use crate::context::Context;
 use crate::memory::Memory;
 use crate::mirrors::SeenSet;
 use crate::observe::{Snapshot, Unread};
+use crate::plan::Hold;
 use crate::trials::Untried;
 use crate::{pace, publish, rollout};
+
+/// What is about to show is looked for again so soon.
+const SOON: Duration = Duration::from_millis(500);
+
+/// So often is looked whether a name that somebody else's workload has is free: no watch tells of that.
+const NAME_TAKEN: Duration = Duration::from_secs(15);
 
 /// Why a YurtAppSet could not be brought forward.
 #[derive(Debug, thiserror::Error)]
@@ -103,19 +110,26 @@ async fn advance(
     commit::resolve(context, &seen.namespace, &mut memory.doubts).await?;
     let mut snapshot = Snapshot::mirrored(context, seen, set);
     pace::recall(context, &snapshot, memory);
-    let Some(mut look) = rollout::look(context, seen, &mut snapshot, memory).await? else { return Ok(Requeue::Await) };
+    let Some(mut look) = rollout::look(context, seen, &mut snapshot, memory).await? else {
+        return Ok(Requeue::After(SOON));
+    };
     let mut unread = None;
     if look.plan.confirm && look.failed.is_none() {
         match snapshot.confirm(context).await {
             Ok(()) => {
                 let Some(confirmed) = rollout::look(context, seen, &mut snapshot, memory).await? else {
-                    return Ok(Requeue::Await);
+                    return Ok(Requeue::After(SOON));
                 };
                 look = confirmed.after(look);
             }
             // What needs no confirmation is done all the same.
             Err(why) => unread = Some(Error::Unread(why)),
         }
+    }
+    let may_restart = look.failed.is_none() && look.plan.steps.iter().any(|step| !step.action.is_repair());
+    let is_behind = may_restart && !snapshot.is_newest(context, seen).await?;
+    if is_behind {
+        look.plan.steps.retain(|step| step.action.is_repair());
     }
     let done = match &look.failed {
         None => commit::steps(context, &snapshot, memory, &mut look.plan).await,
@@ -130,6 +144,8 @@ async fn advance(
         return Err(failed);
     }
     let revisit = revisit.map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
-    let next = [revisit, done.again, late, memory.trials.again(), settled?].into_iter().flatten().min();
+    let soon = is_behind.then_some(SOON);
+    let taken = plan.holds.values().any(|hold| matches!(hold, Hold::NameTaken(_))).then_some(NAME_TAKEN);
+    let next = [revisit, done.again, late, soon, taken, memory.trials.again(), settled?].into_iter().flatten().min();
     Ok(next.map_or(Requeue::Await, Requeue::After))
 }

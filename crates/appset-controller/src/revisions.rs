@@ -68,27 +68,28 @@ pub struct InvalidLimit {
 /// The revision of this workload, among those that the YurtAppSet controls.
 pub fn current(owner: &Owner, workload: &Value, collisions: i64, history: &[Revision]) -> Current {
     let own = || history.iter().filter(|revision| revision.controller.as_deref() == Some(owner.uid.as_str()));
+    let text = canonical::text(workload);
+    let name = |collisions: i64| {
+        let hash = hash(&text, collisions);
+        (names::revision(&owner.name, &hash), hash, collisions)
+    };
     let newest = own().map(|revision| revision.number).max().unwrap_or(0);
     // A name that is no label's value, as OpenYurt makes them of long names, cannot be written on workloads.
     let usable = |revision: &&Revision| revision.name.len() <= names::MAX_LABEL_VALUE && !revision.leaving;
-    let equal = own().filter(usable).filter(|revision| canonical::same(&revision.workload, workload));
+    let equal = own().filter(usable).filter(|revision| canonical::text(&revision.workload) == text);
     if let Some(equal) = equal.max_by(|one, other| (one.number, &one.name).cmp(&(other.number, &other.name))) {
         let record = if equal.number == newest {
             Record::Kept
         } else {
             Record::Raise { uid: equal.uid.clone(), to: newest.saturating_add(1) }
         };
+        // A status may not know yet how many names were taken when this one was given.
+        let given = tries(collisions, history).map(name).find(|(name, ..)| *name == equal.name);
+        let collisions = given.map_or(collisions, |(.., collisions)| collisions);
         return Current { name: equal.name.clone(), collisions, record };
     }
-    // Each revision that is known takes at most one name, so that one of these is free.
-    let tries =
-        (0..=i64::try_from(history.len()).unwrap_or(i64::MAX)).map(|more| collisions.max(0).saturating_add(more));
-    let name = |collisions: i64| {
-        let hash = hash(workload, collisions);
-        (names::revision(&owner.name, &hash), hash, collisions)
-    };
     let taken: BTreeSet<&str> = history.iter().map(|revision| revision.name.as_str()).collect();
-    let free = tries.map(name).find(|(name, ..)| !taken.contains(name.as_str()));
+    let free = tries(collisions, history).map(name).find(|(name, ..)| !taken.contains(name.as_str()));
     let (name, hash, collisions) = free.unwrap_or_else(|| name(collisions.max(0)));
     Current { name, collisions, record: Record::Make { hash, number: newest.saturating_add(1) } }
 }
@@ -120,13 +121,15 @@ pub fn surplus<'a>(
     Ok(own.into_iter().filter(|revision| !used.contains(revision.name.as_str())).take(excess).collect())
 }
 
-/// The hash in a revision's name.
-fn hash(workload: &Value, collisions: i64) -> String {
-    let mut text = canonical::text(workload);
-    if collisions > 0 {
-        text.push_str(&collisions.to_string());
-    }
-    Hash::of_text(&text).short()
+/// So many names were taken, or more. Each revision that is known takes at most one, so that one of these is free.
+fn tries(collisions: i64, history: &[Revision]) -> impl Iterator<Item = i64> {
+    let more = 0..=i64::try_from(history.len()).unwrap_or(i64::MAX);
+    more.map(move |more| collisions.max(0).saturating_add(more))
+}
+
+/// The hash in the name of a revision with this canonical text.
+fn hash(text: &str, collisions: i64) -> String {
+    if collisions > 0 { Hash::of_text(&format!("{text}{collisions}")).short() } else { Hash::of_text(text).short() }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! `controller_runtime::rollouts`; how pools are its units is `units`. Here the two meet, between the revision that is recorded and the
 //! writes: [`look`] says what is to be written now, and [`settle`] tells the run what was.
 
+mod errors;
 mod rules;
 mod turn;
 
@@ -26,8 +27,9 @@ use crate::observe::Snapshot;
 use crate::plan::{Plan, Standing};
 use crate::reconcile::Error;
 use crate::returning::Returning;
+use crate::revisions::Record;
 use crate::trials::Untried;
-use crate::units::{Course, Reach, Scene, Units};
+use crate::units::{Course, Scene, Units};
 pub(crate) use turn::Turn;
 
 /// A name may be taken by somebody else's revision; so often in a row is somebody who does it on purpose.
@@ -43,8 +45,8 @@ pub(crate) struct Look {
     pub(crate) failed: Option<Error>,
 }
 
-/// Plans what is to be written of a snapshot, with the newest revision recorded and its run begun. `None` while the end of the last
-/// run's status write is waited for: that wakes the YurtAppSet.
+/// Plans what is to be written of a snapshot, with the newest revision recorded and its run begun. `None` while something is waited
+/// for that comes soon: the watch that shows what the YurtAppSet has become, or the end of the last run's status write.
 ///
 /// # Errors
 /// When the API server cannot be asked, or another replica leads.
@@ -65,6 +67,10 @@ pub(crate) async fn look(
     if let Some(why) = untried {
         return failed(plan, Error::Untried(why));
     }
+    let records = plan.current.as_ref().is_some_and(|current| current.record != Record::Kept);
+    if records && !snapshot.is_newest(context, seen).await? {
+        return Ok(None);
+    }
     if let Err(why) = record(context, snapshot, memory, &mut plan, &before).await {
         return failed(plan, Error::Unrecorded(why));
     }
@@ -84,11 +90,12 @@ pub(crate) async fn look(
     if turn != before {
         plan = snapshot.plan(context, memory, &turn);
     }
-    let run = conduct(context, target, snapshot, memory, &mut rollout, &plan, &mut turn);
+    let mut run = conduct(context, target, snapshot, memory, &mut rollout, &plan, &mut turn);
     memory.rollout = Some(rollout);
     if !turn.lets_pass(&plan) {
         plan = snapshot.plan(context, memory, &turn);
     }
+    errors::add(&mut run.report, &plan);
     Ok(Some(Look { plan, run: Some(run), failed: None }))
 }
 
@@ -220,11 +227,16 @@ fn conduct(
         outlook: &snapshot.outlook(&children),
         unbound,
         revision: &rollout.object.spec.revision.name,
-        reach: &Reach::Status,
+        reach: &context.reachable.now(),
         failing: &memory.troubles.failing(&unbound.steps),
         now: snapshot.now,
     };
     let units = Units::of(&scene, &mut memory.sightings);
+    if rollout.is_unrecorded() {
+        // A process before this one made the run, and ended before its first status: what it began holds its slots.
+        let made = rollout.object.metadata.creation_timestamp.as_ref().map_or(snapshot.now, |made| made.0);
+        units.begun_since(made).for_each(|(step, at)| rollout.run.activate(&step, at));
+    }
     let (approvals, dependencies) = (desk.approvals(rollout), desk.progress(target, &rules.strategy));
     let last_completed = turn.last_completed.as_deref().map(Into::into);
     let course = Course {

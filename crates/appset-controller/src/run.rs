@@ -30,6 +30,7 @@ use crate::context::{Context, MirrorDump};
 use crate::memory::Memories;
 use crate::metrics::Metrics;
 use crate::mirrors::{self, Mirrors, SeenSet, target};
+use crate::reach::{Reachable, Topology};
 use crate::reconcile::reconcile;
 
 /// How often readiness is looked at until it is there.
@@ -50,6 +51,9 @@ pub enum RunError {
     /// Another service cannot be called.
     #[error("peers.daemon_updater.peer")]
     Peer(#[from] PeerError),
+    /// The service that tells who is reachable cannot be called.
+    #[error("peers.topology.peer")]
+    Topology(#[source] PeerError),
     /// The process failed.
     #[error(transparent)]
     Process(#[from] ProcessError),
@@ -76,6 +80,7 @@ pub async fn run(mut process: Process, config: Config) -> Result<(), RunError> {
     let yurt = &config.yurt_manager;
     let neighbour = NeighbourWatch::new(client.clone(), &yurt.namespace, &yurt.lease, &watches);
     let daemon_sets = config.peers.daemon_updater.as_ref().map(rollouts::follow).transpose()?;
+    let topology = config.peers.topology.as_ref().map(Topology::of).transpose().map_err(RunError::Topology)?;
     let mirrors = Mirrors::default();
     let (leadership, listed) = (election.leadership(), Arc::new(Notify::new()));
     let events = EventRecorder::new(EventSettings::default(), event_metrics);
@@ -102,6 +107,7 @@ pub async fn run(mut process: Process, config: Config) -> Result<(), RunError> {
         queue,
         leadership,
         neighbour: neighbour.subscribe(),
+        reachable: Reachable::new(topology.as_ref()),
         events,
         gate: Gate::default(),
         memories: Memories::default(),
@@ -119,6 +125,11 @@ pub async fn run(mut process: Process, config: Config) -> Result<(), RunError> {
     if let Some(daemon_sets) = daemon_sets {
         let desk = context.desk.clone();
         process.until_stopped("daemon-updater", daemon_sets.run(move || desk.wake_for_others()));
+    }
+    if let Some(topology) = topology {
+        let (of, wakes) = (context.clone(), context.clone());
+        process
+            .until_stopped("topology", topology.run(move |reach| of.reachable.note(reach), move || wakes.wake_all()));
     }
     let (work, of) = (context.work(), context.clone());
     work.start(&process, election, context, move |key| reconcile(of.clone(), key));
@@ -190,7 +201,8 @@ fn follow(process: &Process, context: &Arc<Context>, watches: &WatchMetrics) {
     process.until_stopped("statefulsets", workloads);
     let of = context.clone();
     let revisions = mirrors.revisions.clone();
-    let revisions = revisions.follow(client(), target::revisions(), metrics(), move |key| of.on_belonging(key.as_ref()));
+    let revisions =
+        revisions.follow(client(), target::revisions(), metrics(), move |key| of.on_belonging(key.as_ref()));
     process.until_stopped("controllerrevisions", revisions);
     context.desk.follow(process, watches);
     let of = context.clone();

@@ -8,7 +8,7 @@ use controller_runtime::client::Place;
 use futures::future::join_all;
 use serde_json::Value;
 
-use crate::commit::{collection, kind_of};
+use crate::commit::collection;
 use crate::context::Context;
 use crate::metrics::Ended;
 use crate::plan::{Plan, Trial};
@@ -35,7 +35,7 @@ pub(crate) struct Trials {
 #[derive(Debug)]
 enum Said {
     Taken,
-    Refused { why: String, pools: Vec<String>, at: Instant },
+    Refused { why: String, pools: Vec<String>, until: Instant },
 }
 
 /// The API server could not be asked.
@@ -49,7 +49,8 @@ impl Trials {
         if self.generation != generation {
             *self = Self { generation, said: BTreeMap::new() };
         }
-        self.said.retain(|_, said| !matches!(said, Said::Refused { at, .. } if at.elapsed() >= AGAIN));
+        let now = Instant::now();
+        self.said.retain(|_, said| !matches!(said, Said::Refused { until, .. } if *until <= now));
         let refused = self.said.values().filter_map(|said| match said {
             Said::Taken => None,
             Said::Refused { why, pools, .. } => Some(pools.iter().map(|pool| (pool.clone(), why.clone()))),
@@ -67,7 +68,7 @@ impl Trials {
     pub(crate) fn again(&self) -> Option<Duration> {
         let left = self.said.values().filter_map(|said| match said {
             Said::Taken => None,
-            Said::Refused { at, .. } => Some(AGAIN.saturating_sub(at.elapsed())),
+            Said::Refused { until, .. } => Some(until.saturating_duration_since(Instant::now())),
         });
         left.min()
     }
@@ -96,18 +97,18 @@ impl Trials {
 async fn ask(context: &Context, namespace: &str, trial: &Trial) -> Result<Said, Untried> {
     // The semaphore is never closed.
     let _turn = context.writes.acquire().await;
-    let collection = collection(kind_of(&trial.body), namespace);
-    let place = Place { collection: &collection, name: trial.body["metadata"]["name"].as_str().unwrap_or_default() };
-    match context.writer.try_apply::<Value>(place, &trial.body).await {
+    let (collection, body) = (collection(trial.body.kind(), namespace), trial.body.value());
+    let place = Place { collection: &collection, name: trial.body.name() };
+    match context.writer.try_apply::<Value>(place, &body).await {
         Ok(answer) => {
-            if !keeps_bound(&trial.body, &answer) {
+            if !keeps_bound(&body, &answer) {
                 context.keeps_bounds.store(false, Ordering::Relaxed);
             }
             Ok(Said::Taken)
         }
         Err(kube::Error::Api(status)) if status.message.contains(UNTRIABLE) => Ok(Said::Taken),
         Err(kube::Error::Api(status)) if is_verdict(status.code, &status.message) => {
-            Ok(Said::Refused { why: status.message.clone(), pools: trial.pools.clone(), at: Instant::now() })
+            Ok(Said::Refused { why: status.message.clone(), pools: trial.pools.clone(), until: Instant::now() + AGAIN })
         }
         Err(error) => Err(Untried(error)),
     }
@@ -117,4 +118,34 @@ async fn ask(context: &Context, namespace: &str, trial: &Trial) -> Result<Said, 
 fn is_verdict(code: u16, message: &str) -> bool {
     let clients = (400..500).contains(&code) && ![401, 404, 408, 409, 429].contains(&code);
     clients || message.starts_with(UNTYPED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_refused_is_known_of_its_pools_until_it_is_asked_again_and_of_its_spec_only() {
+        let refused =
+            |until| Said::Refused { why: "no".to_owned(), pools: vec!["a".to_owned(), "b".to_owned()], until };
+        let mut trials = Trials {
+            generation: Some(1),
+            said: [(vec![], Said::Taken), (vec![0], refused(Instant::now() + AGAIN))].into(),
+        };
+        let known = [("a".to_owned(), "no".to_owned()), ("b".to_owned(), "no".to_owned())];
+        assert_eq!(trials.refused(Some(1)), known.into());
+        assert!(trials.again().is_some_and(|again| again <= AGAIN));
+        trials.said.insert(vec![0], refused(Instant::now()));
+        assert!(trials.refused(Some(1)).is_empty() && trials.again().is_none(), "it is to be asked again");
+        assert_eq!(trials.taken(), [vec![]].into());
+        trials.refused(Some(2));
+        assert!(trials.taken().is_empty(), "nothing is known of another spec");
+    }
+
+    #[test]
+    fn a_verdict_is_about_what_was_asked_for() {
+        let verdict = |code| is_verdict(code, "");
+        assert!([400, 403, 413, 422].into_iter().all(verdict));
+        assert!(![401, 404, 409, 429, 500, 503].into_iter().any(verdict));
+    }
 }

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use planner::fleet::{LossHistory, Name, Node, Phase, Pod, Readiness, Uid};
-use planner::rollout::{self, Control, Decided, Facts, Progress, Run, Target, Unit, UnitKind, View};
+use planner::rollout::{self, Control, Decided, Facts, Progress, Restart, Run, Target, Unit, UnitKind, View};
 use planner::strategy::{PoolLabels, Strategy, Timing};
 
 use crate::children::{Child, Member};
@@ -165,6 +165,12 @@ impl Units {
         Released::These { waits: waits.collect(), pools }
     }
 
+    /// The pools that got the revision since then, with when.
+    pub(crate) fn begun_since(&self, at: Timestamp) -> impl Iterator<Item = (Restart, Timestamp)> + '_ {
+        let begun = self.units.iter().filter(|unit| *unit.revision() == self.revision);
+        begun.filter_map(move |unit| Some((unit.as_step(), unit.applied.filter(|applied| *applied >= at)?)))
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &PoolUnit> {
         self.units.iter()
     }
@@ -200,6 +206,17 @@ impl PoolUnit {
 
     const fn as_unit(&self) -> Unit<'_> {
         Unit { node: &self.node, pods: &self.pod, eligible: self.eligible, claimed: self.failing }
+    }
+
+    fn as_step(&self) -> Restart {
+        Restart {
+            node: self.node.name.clone(),
+            node_uid: self.node.uid,
+            pool: self.node.pool.clone(),
+            pod: self.pod[0].name.clone(),
+            pod_uid: self.pod[0].uid,
+            was_down: false,
+        }
     }
 
     pub(crate) fn name(&self) -> &str {

@@ -117,6 +117,14 @@ impl<T: Mirrored> Mirror<T> {
         self.lock().by_owner.get(owner).into_iter().flatten().map(|(_, object)| object.clone()).collect()
     }
 
+    /// How many objects belong to this owner.
+    pub fn count<Q: Ord + ?Sized>(&self, owner: &Q) -> usize
+    where
+        T::Owner: Borrow<Q>,
+    {
+        self.lock().by_owner.get(owner).map_or(0, BTreeMap::len)
+    }
+
     /// Everything that objects belong to, in order.
     pub fn owners(&self) -> Vec<T::Owner> {
         self.lock().by_owner.keys().cloned().collect()

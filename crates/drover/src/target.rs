@@ -123,8 +123,14 @@ impl fmt::Display for Target {
 
 /// What the user may have meant.
 fn hint(known: &[String], target: &Target) -> String {
+    let name = &target.name;
+    if known.is_empty() && target.kind == Some(Kind::YurtAppSet) {
+        return format!(
+            "\n→ `kubectl get yas {name}` shows whether it is there, and why appset-controller does nothing with it; use -n for \
+             another namespace"
+        );
+    }
     if known.is_empty() {
-        let name = &target.name;
         return format!(
             "\n→ `kubectl get ds {name}` shows whether it is there; Drover upgrades a DaemonSet with the annotation {}: auto \
              and updateStrategy OnDelete; use -n for another namespace",

@@ -82,8 +82,7 @@ async fn ten_thousand_pools_are_read_and_said_in_bounded_words() -> Result<()> {
         &["There are 1 matched nodepools: [many-pool-1]", "there is no NodePool nowhere-0000", "and 9989 more"],
     );
     assert!(found.as_str().map_or(0, str::len) < 2_000);
-    estate.quiet(A_WHILE / 2).await?;
-    estate.stays_quiet(A_WHILE).await
+    estate.quiet(A_WHILE).await.map(drop)
 }
 
 /// A workload that no API server would take, in any pool: what Drover cannot even read of it is named too.

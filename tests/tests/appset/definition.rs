@@ -2,9 +2,9 @@
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
-use tests::fixture::AppSet;
+use tests::fixture::{AppSet, eventually};
 
-use super::{bed, estate, has, refusal};
+use super::{MINUTE, bed, estate, has, refusal};
 
 async fn create(namespace: &str, object: &Value) -> Result<()> {
     let mut object = object.clone();
@@ -114,7 +114,8 @@ async fn kubectl_shows_counts_and_explains_fields() -> Result<()> {
         ("yurtappsets.spec.revisionHistoryLimit", ["to go back to", "Default: 10"]),
         ("yurtappsets.status.updatedWorkloads", ["only pods of the current revision", "integer"]),
     ] {
-        let text = cluster.kubectl(&["explain", field]).await?;
+        // The API server explains a kind some time after it took it.
+        let text = eventually(field, MINUTE, async || Ok(cluster.kubectl(&["explain", field]).await.ok())).await?;
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         has(&text, &words);
     }

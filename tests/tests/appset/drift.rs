@@ -76,8 +76,7 @@ async fn what_the_api_server_writes_its_own_way_is_no_drift() -> Result<()> {
     let set = estate.app_set("web").template("/spec/template/spec/containers", json!([odd]));
     let set = set.template("/spec/template/spec/hostNetwork", json!(false)).template("/spec/paused", json!(false));
     estate.deploy(&set, 1).await?;
-    estate.quiet(A_WHILE / 2).await?;
-    estate.stays_quiet(A_WHILE).await?;
+    estate.quiet(A_WHILE).await?;
     let child = estate.child("web", &estate.pools[0]).await?;
     assert_eq!(container(&child, "resources")["limits"], json!({"cpu": "500m", "memory": "1Gi"}));
     assert_eq!(container(&child, "livenessProbe"), &Value::Null);

@@ -35,15 +35,14 @@ async fn item_16_tweaks_that_only_together_are_wrong_hold_every_pool_and_each_sa
     let words = [
         "UpdateWorkloadError",
         "together-pool-3: ",
-        "spec.template.spec.containers[0].ports[0].containerPort",
+        "spec.template.spec.containers[0].ports[0].hostPort: Invalid value: 8080: must match `containerPort`",
         "together-pool-1, together-pool-2: waits because the revision is refused in pool together-pool-3",
     ];
     let held = estate.await_condition("web", "AppUpdated", "False", &words).await?;
     assert_eq!(held["status"]["currentRevision"], first["status"]["currentRevision"], "it is no revision of anything");
     assert_eq!((&held["status"]["readyWorkloads"], &held["status"]["updatedWorkloads"]), (&json!(3), &json!(3)));
-    estate.await_event("web", "Failed UpdateWorkload", "ports[0].containerPort").await?;
-    estate.quiet(A_WHILE / 2).await?;
-    estate.stays_quiet(A_WHILE).await?;
+    estate.await_event("web", "Failed UpdateWorkload", "ports[0].hostPort").await?;
+    estate.quiet(A_WHILE).await?;
     assert_eq!(specs(&estate).await?, before);
     assert_eq!(estate.revisions("web").await?.len(), 1);
 

@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::ResourceQuota;
 use kube::Api;
 use kube::api::{DeleteParams, PostParams};
 use serde_json::{Value, json};
-use tests::fixture::{condition, eventually};
+use tests::fixture::{Estate, SCENE_LABEL, condition, eventually};
 
 use super::{MINUTE, estate, has};
 
@@ -24,7 +24,7 @@ async fn item_8_counts_are_right_while_a_release_is_under_way() -> Result<()> {
     let estate = estate("counts", 4).await?;
     let set = estate.app_set("web").replicas(2);
     estate.deploy(&set, 4).await?;
-    let next = set.tag("v2").pod_annotation("drover.dev/ready-after", "2s");
+    let next = set.tag("v2").pod_annotation("drover.dev/ready-after", "4s");
     let asked = estate.apply(&next).await?;
     let image = asked.pointer(&format!("{}/spec/template/spec/containers/0/image", next.template_pointer()));
     let image = image.context("an image")?;
@@ -44,7 +44,7 @@ async fn item_8_counts_are_right_while_a_release_is_under_way() -> Result<()> {
         Ok((updated == 4).then_some(()))
     })
     .await?;
-    assert!(partly && looks > 1, "pods take 2 s to be ready: it was seen on its way");
+    assert!(partly && looks > 1, "pods take 4 s to be ready: it was seen on its way");
     Ok(())
 }
 
@@ -109,18 +109,28 @@ async fn item_7_a_pool_that_fails_is_said_and_keeps_no_other_from_succeeding() -
     Ok(())
 }
 
-/// OpenYurt's, with its reasons.
+/// OpenYurt's, with its reasons and words. What happens within a short time is told together.
 #[tokio::test]
 async fn events_say_what_was_made_changed_and_deleted() -> Result<()> {
     let estate = estate("events", 3).await?;
     let set = estate.app_set("web");
     estate.deploy(&set, 3).await?;
-    let event = estate.await_event("web", "Successful CreateWorkload", "Create 3 Deployment").await?;
-    assert_eq!(event.type_.as_deref(), Some("Normal"));
+    told(&estate, "Successful CreateWorkload", "Create", &estate.pools).await?;
     estate.deploy(&set.tag("v2"), 3).await?;
-    estate.await_event("web", "Successful UpdateWorkload", "Deployment").await?;
-    estate.label_pool(&estate.pools[0], &json!({"drover.dev/scene": null})).await?;
+    told(&estate, "Successful UpdateWorkload", "Update", &estate.pools).await?;
+    estate.label_pool(&estate.pools[0], &json!({SCENE_LABEL: null})).await?;
     estate.await_settled("web", 2).await?;
-    estate.await_event("web", "Successful DeleteWorkload", "Delete 1 Deployment").await?;
-    Ok(())
+    told(&estate, "Successful DeleteWorkload", "Delete", &estate.pools[..1]).await
+}
+
+/// Waits until events tell of each of these pools.
+async fn told(estate: &Estate<'_>, reason: &str, verb: &str, pools: &[String]) -> Result<()> {
+    eventually(&format!("events {reason:?} of {pools:?}"), 2 * MINUTE, async || {
+        let events = estate.events("web", reason, " Deployment").await?;
+        ensure!(events.iter().all(|event| event.type_.as_deref() == Some("Normal")), "{events:?}");
+        let said: Vec<String> = events.into_iter().filter_map(|event| event.message).collect();
+        let tells = |pool: &String| said.iter().any(|said| said.starts_with(verb) && said.contains(pool.as_str()));
+        Ok(pools.iter().all(tells).then_some(()))
+    })
+    .await
 }

@@ -48,13 +48,18 @@ pub(crate) fn short_lived() -> ServiceSpec {
 
 /// A scenario on the cluster of all those whose controller lives on.
 pub(crate) async fn scenario(name: &str, pools: u32) -> Result<Scenario<'static>> {
+    shared().await?.0.scenario(name, pools).await
+}
+
+/// That cluster, with its controller.
+pub(crate) async fn shared() -> Result<&'static (Bed, Service)> {
     static SHARED: OnceCell<(Bed, Service)> = OnceCell::const_new();
     let start = async || -> Result<_> {
         let bed = Bed::start().await?;
         let service = bed.testbed.appset_controller(controller()).await?;
         Ok((bed, service))
     };
-    SHARED.get_or_try_init(start).await?.0.scenario(name, pools).await
+    SHARED.get_or_try_init(start).await
 }
 
 impl Bed {

@@ -2,7 +2,9 @@
 //! are two. Every scenario ends before the audit log's judge.
 
 mod bed;
+mod dependencies;
 mod failures;
+mod grpcurl;
 mod kills;
 mod membership;
 mod pins;

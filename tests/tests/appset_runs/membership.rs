@@ -25,7 +25,7 @@ async fn a_pool_that_is_offline_is_held_out_and_caught_up() -> Result<()> {
     scenario.estate.apply(&web.tag("v2")).await?;
     let status = scenario.await_phase(2, Phase::Completed).await?;
     assert_eq!((status.units.updated, status.units.settled, status.units.offline), (3, 3, 1));
-    scenario.await_attention(2, &away, &["offline"]).await?;
+    scenario.await_attention(2, &away, &["none of its nodes is Ready"]).await?;
     scenario.stays_in("v2", [1, 2, 4]).await?;
     ensure!(scenario.estate.pods(WEB).await?[&away] == before[&away], "it was touched");
 

@@ -28,6 +28,6 @@ async fn a_template_goes_back_to_what_completed_or_what_is_named() -> Result<()>
     says(&admin.is_refused(&["rollback", "agent", "--to-revision", "77"]).await?, &["no revision 77: there are 2"])?;
     says(&admin.does(&["rollback", "agent", "--to-revision", "2"]).await?, &["revision 2"])?;
     scene.await_phase("agent", 4, Phase::Completed, LONG).await?;
-    says(&admin.is_refused(&["rollback", "yas/app"]).await?, &["yas/app", "kubectl edit"])?;
+    says(&admin.is_refused(&["rollback", "yas/app"]).await?, &["yas/app has no rollout in namespace back"])?;
     scene.finish_done().await.map(drop)
 }

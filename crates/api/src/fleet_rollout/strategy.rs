@@ -92,9 +92,7 @@ pub struct Strategy {
     /// the run. Left out: as many as there are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_unavailable: Option<IntOrPercent>,
-    /// `Doubling`: never more units under way than have settled at this revision (`failurePolicy.minObserved` to begin with),
-    /// so that a bad release meets few nodes. `None`: only budgets limit. Left out: `Doubling` for a DaemonSet, `None` for a
-    /// YurtAppSet, whose pools get a revision in parallel.
+    /// How fast the run grows. Left out: `Doubling` for a DaemonSet, `None` for a YurtAppSet, whose pools get a revision in parallel.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slow_start: Option<SlowStart>,
     /// In which order pools are changed: one wave after the other, at most 99. Pools that none of them chose form a last
@@ -121,7 +119,9 @@ pub struct Strategy {
     pub depends_on: Vec<Dependency>,
 }
 
-/// How fast a run grows.
+/// `Doubling`: never more units under way than have settled at this revision (`failurePolicy.minObserved` to begin with), so that a
+/// bad release meets few of them. `None`: only budgets limit. Left out: `Doubling` for a DaemonSet, `None` for a YurtAppSet, whose
+/// pools get a revision in parallel.
 #[derive(JsonSchema, Serialize, Deserialize, Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SlowStart {
     /// As many units under way as have settled.

@@ -4,7 +4,7 @@ use api::names::app_set::WorkloadKind;
 use controller_runtime::mirror::Mirror;
 use kube::api::{GetParams, Request};
 
-use super::{collection, kind_of};
+use super::collection;
 use crate::context::Context;
 use crate::mirrors::Workload;
 use crate::plan::{Action, Step};
@@ -25,7 +25,7 @@ impl Doubt {
     pub(super) fn of(step: &Step) -> Option<Self> {
         match &step.action {
             Action::Create { body } | Action::Apply { body, .. } => {
-                Some(Self { kind: kind_of(body), name: body["metadata"]["name"].as_str()?.to_owned() })
+                Some(Self { kind: body.kind(), name: body.name().to_owned() })
             }
             Action::Delete { .. } => None,
         }

@@ -8,7 +8,7 @@ use chassis::backoff::Backoff;
 
 use crate::plan::{Action, Cause, Step};
 
-/// The first repair is at once. A HorizontalPodAutoscaler, the most likely opponent, looks every 15 s.
+/// The first repair is at once. A `HorizontalPodAutoscaler`, the most likely opponent, looks every 15 s.
 const PATIENCE: Backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_mins(5) };
 
 /// Who was quiet for so long is not fighting any more.
@@ -72,10 +72,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::plan::Body;
 
     fn drift(uid: &str) -> Step {
         let cause = Cause::Drifted(vec!["spec.replicas".to_owned()]);
-        let (body, uid) = (json!({}), uid.to_owned());
+        let (body, uid) = (Body::of(&json!({})), uid.to_owned());
         Step { pool: "a".to_owned(), action: Action::Apply { body, uid, cause, restarts: false, convert: None } }
     }
 

@@ -3,7 +3,6 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use api::names::app_set as names;
 use chassis::backoff::Backoff;
 
 use crate::plan::{Action, Step};
@@ -71,10 +70,9 @@ impl Troubles {
 impl Attempt {
     fn of(step: &Step) -> Self {
         match &step.action {
-            Action::Create { body } | Action::Apply { body, .. } => Self::Write {
-                pool: step.pool.clone(),
-                rendered: body["metadata"]["annotations"][names::RENDERED].as_str().unwrap_or_default().to_owned(),
-            },
+            Action::Create { body } | Action::Apply { body, .. } => {
+                Self::Write { pool: step.pool.clone(), rendered: body.rendered().to_owned() }
+            }
             Action::Delete { uid, .. } => Self::Delete { uid: uid.clone() },
         }
     }
@@ -82,12 +80,14 @@ impl Attempt {
 
 #[cfg(test)]
 mod tests {
+    use api::names::app_set as names;
     use serde_json::json;
 
     use super::*;
+    use crate::plan::Body;
 
     fn step(rendered: &str) -> Step {
-        let body = json!({"metadata": {"annotations": {names::RENDERED: rendered}}});
+        let body = Body::of(&json!({"metadata": {"annotations": {names::RENDERED: rendered}}}));
         Step { pool: "a".to_owned(), action: Action::Create { body } }
     }
 

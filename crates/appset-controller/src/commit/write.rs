@@ -7,10 +7,10 @@ use controller_runtime::mirror::Mirror;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::{collection, kind_of};
+use super::collection;
 use crate::context::Context;
 use crate::mirrors::Workload;
-use crate::plan::{Action, Step};
+use crate::plan::{Action, Body, Step};
 
 /// What became of it.
 pub(super) enum Fate {
@@ -20,6 +20,8 @@ pub(super) enum Fate {
     Deleted,
     /// It is another object by now, or another version of it.
     Moved,
+    /// It was not sent: it took too long until it could be, or something else is asked for now.
+    NotBegun,
     /// Another replica leads.
     NotLeading,
     /// It was refused.
@@ -28,18 +30,15 @@ pub(super) enum Fate {
     Unanswered(String),
 }
 
-/// Writes. The UID becomes part of what is sent.
-pub(super) async fn write(context: &Context, namespace: &str, step: &mut Step) -> Fate {
-    let done = match &mut step.action {
-        Action::Create { body } => apply(context, namespace, body, false).await,
-        Action::Apply { body, uid, convert, .. } => {
-            body["metadata"]["uid"] = uid.as_str().into();
-            match convert {
-                Some(patch) => match take_over(context, namespace, body, patch).await {
-                    Ok(()) => apply(context, namespace, body, true).await,
-                    Err(unwritten) => Err(unwritten),
-                },
-                None => apply(context, namespace, body, true).await,
+/// Writes.
+pub(super) async fn write(context: &Context, namespace: &str, step: &Step) -> Fate {
+    let done = match &step.action {
+        Action::Create { body } => apply(context, namespace, body, None).await,
+        Action::Apply { body, uid, convert: None, .. } => apply(context, namespace, body, Some(uid)).await,
+        Action::Apply { body, uid, convert: Some(patch), .. } => {
+            match take_over(context, namespace, body, patch).await {
+                Ok(()) => apply(context, namespace, body, Some(uid)).await,
+                Err(unwritten) => Err(unwritten),
             }
         }
         Action::Delete { kind, name, uid } => delete(context, namespace, *kind, name, uid).await,
@@ -63,12 +62,11 @@ pub(super) enum Unwritten {
     Failed(#[from] kube::Error),
 }
 
-async fn apply(context: &Context, namespace: &str, body: &Value, force: bool) -> Result<Fate, Unwritten> {
-    match kind_of(body) {
-        WorkloadKind::StatefulSet => {
-            apply_to(context, &context.mirrors.stateful_sets, namespace, body, force).await
-        }
-        WorkloadKind::Deployment => apply_to(context, &context.mirrors.deployments, namespace, body, force).await,
+/// Applies an object: by force to that of this UID, or not by force to none yet.
+async fn apply(context: &Context, namespace: &str, body: &Body, uid: Option<&String>) -> Result<Fate, Unwritten> {
+    match body.kind() {
+        WorkloadKind::StatefulSet => apply_to(context, &context.mirrors.stateful_sets, namespace, body, uid).await,
+        WorkloadKind::Deployment => apply_to(context, &context.mirrors.deployments, namespace, body, uid).await,
     }
 }
 
@@ -76,27 +74,29 @@ async fn apply_to<const STATEFUL: bool>(
     context: &Context,
     mirror: &Mirror<Workload<STATEFUL>>,
     namespace: &str,
-    body: &Value,
-    force: bool,
+    body: &Body,
+    uid: Option<&String>,
 ) -> Result<Fate, Unwritten> {
+    let (collection, mut object) = (collection(body.kind(), namespace), body.value());
+    let place = Place { collection: &collection, name: body.name() };
     let permit = context.leadership.permit()?;
-    let collection = collection(kind_of(body), namespace);
-    let place = Place { collection: &collection, name: body["metadata"]["name"].as_str().unwrap_or_default() };
-    let written: Workload<STATEFUL> = if force {
-        context.writer.apply(&permit, place, body).await?
-    } else {
-        context.writer.claim(&permit, place, body).await?
+    let written: Workload<STATEFUL> = match uid {
+        Some(uid) => {
+            object["metadata"]["uid"] = uid.as_str().into();
+            context.writer.apply(&permit, place, &object).await?
+        }
+        None => context.writer.claim(&permit, place, &object).await?,
     };
-    let left = written.child.differences(body);
+    let left = written.child.differences(&object);
     mirror.note(written);
     Ok(Fate::Written { left })
 }
 
 /// Makes Drover's what yurt-manager wrote.
-async fn take_over(context: &Context, namespace: &str, body: &Value, patch: &Value) -> Result<(), Unwritten> {
+async fn take_over(context: &Context, namespace: &str, body: &Body, patch: &Value) -> Result<(), Unwritten> {
+    let collection = collection(body.kind(), namespace);
+    let place = Place { collection: &collection, name: body.name() };
     let permit = context.leadership.permit()?;
-    let collection = collection(kind_of(body), namespace);
-    let place = Place { collection: &collection, name: body["metadata"]["name"].as_str().unwrap_or_default() };
     let IgnoredAny = context.writer.merge(&permit, place, patch).await?;
     Ok(())
 }

@@ -19,9 +19,9 @@ const PAGE: u32 = 100;
 #[derive(Debug, thiserror::Error)]
 #[error("reading {what} with quorum")]
 pub(crate) struct Unread {
-    what: &'static str,
+    pub(super) what: &'static str,
     #[source]
-    source: kube::Error,
+    pub(super) source: kube::Error,
 }
 
 #[derive(Deserialize)]

@@ -7,7 +7,7 @@ use api::yurt_app_set::InvalidSelector;
 
 use super::known::{self, Found};
 use super::target::{Aim, Targets};
-use super::{Action, Cause, Hold, Input, Plan, Read, Released, Standing, Step};
+use super::{Action, Body, Cause, Hold, Input, Plan, Read, Released, Standing, Step};
 use crate::adopt;
 use crate::children::{Family, Member};
 use crate::pools::{Pool, Selection};
@@ -40,7 +40,7 @@ pub(super) fn plan(plan: &mut Plan, input: &Input<'_>, targets: &mut Targets<'_>
     let hold = if pinned { standing.or(hold) } else { held(input, targets, pool) };
     let wanted = rendered.as_ref().map(|rendered| match member {
         Some(member) => write(input, rendered, &revision, member),
-        None => Some(Action::Create { body: rendered.body.clone() }),
+        None => Some(Action::Create { body: Body::of(&rendered.body) }),
     });
     let state =
         member.filter(|_| !pinned).map(|member| known::state(pool, member, input.stubborn.get(&member.child.uid)));
@@ -88,7 +88,7 @@ pub(super) fn unselectable(plan: &mut Plan, input: &Input<'_>, family: &Family<'
 /// A workload is made only where nothing is in the way, as far as anybody can see.
 fn permitted(plan: &mut Plan, input: &Input<'_>, family: &Family<'_>, pool: &Pool, action: Action) -> Option<Action> {
     let Action::Create { body } = &action else { return Some(action) };
-    let name = body["metadata"]["name"].as_str().unwrap_or_default();
+    let name = body.name();
     let hold = match family.named(name) {
         Some(other) if other.leaving => Hold::Leaving(name.to_owned()),
         Some(_) => Hold::NameTaken(name.to_owned()),
@@ -160,5 +160,5 @@ fn write(input: &Input<'_>, rendered: &Rendered, revision: &str, member: Member<
         (!drifted.is_empty()).then_some(Cause::Drifted(drifted))?
     };
     let convert = adopt::conversion(child, &body);
-    Some(Action::Apply { body, uid: child.uid.clone(), cause, restarts, convert })
+    Some(Action::Apply { body: Body::of(&body), uid: child.uid.clone(), cause, restarts, convert })
 }

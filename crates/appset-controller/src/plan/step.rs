@@ -1,6 +1,6 @@
 //! What a plan says is to be written.
 
-use api::names::app_set::WorkloadKind;
+use api::names::app_set::{self as names, WorkloadKind};
 use serde_json::Value;
 
 /// A write.
@@ -18,12 +18,12 @@ pub enum Action {
     /// Server-side apply without force, so that a workload of somebody else's that just took the name stays theirs.
     Create {
         /// The object.
-        body: Value,
+        body: Body,
     },
     /// Server-side apply with force, to the object of this UID.
     Apply {
         /// The object.
-        body: Value,
+        body: Body,
         /// Its UID.
         uid: String,
         /// Why.
@@ -45,6 +45,15 @@ pub enum Action {
     },
 }
 
+/// An object to be applied, as text: a plan may have a thousand of them, and as trees they would take ten times the room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Body {
+    kind: WorkloadKind,
+    name: Box<str>,
+    rendered: Box<str>,
+    text: Box<str>,
+}
+
 /// Why a workload is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cause {
@@ -62,7 +71,41 @@ pub struct Trial {
     /// The pools that are to get the newest revision, now or in a later wave.
     pub pools: Vec<String>,
     /// What would be applied in the first of them.
-    pub body: Value,
+    pub body: Body,
+}
+
+impl Body {
+    /// The text of a workload.
+    pub fn of(object: &Value) -> Self {
+        let metadata = &object["metadata"];
+        let is_stateful = object["kind"] == WorkloadKind::StatefulSet.as_str();
+        Self {
+            kind: if is_stateful { WorkloadKind::StatefulSet } else { WorkloadKind::Deployment },
+            name: metadata["name"].as_str().unwrap_or_default().into(),
+            rendered: metadata["annotations"][names::RENDERED].as_str().unwrap_or_default().into(),
+            text: object.to_string().into(),
+        }
+    }
+
+    /// What it is.
+    pub const fn kind(&self) -> WorkloadKind {
+        self.kind
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The hash of all of it.
+    pub fn rendered(&self) -> &str {
+        &self.rendered
+    }
+
+    /// The object.
+    pub fn value(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_default()
+    }
 }
 
 impl Action {
@@ -77,6 +120,11 @@ impl Action {
         }
     }
 
+    /// Whether it only puts back fields that somebody changed.
+    pub(crate) const fn is_repair(&self) -> bool {
+        matches!(self, Self::Apply { cause: Cause::Drifted(_), .. })
+    }
+
     /// Whether it only puts back what was, and restarts nothing that was not changed by hand.
     pub(super) fn repairs(&self) -> bool {
         match self {
@@ -87,7 +135,7 @@ impl Action {
     }
 
     /// Whether it brings something new, which an API server may refuse.
-    pub(super) fn brings(&self) -> Option<&Value> {
+    pub(super) fn brings(&self) -> Option<&Body> {
         match self {
             Self::Create { body } | Self::Apply { body, cause: Cause::Adopted | Cause::Changed, .. } => Some(body),
             Self::Apply { cause: Cause::Drifted(_), .. } | Self::Delete { .. } => None,

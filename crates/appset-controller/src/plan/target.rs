@@ -7,7 +7,8 @@ use api::names::app_set as names;
 use api::yurt_app_set::RawWorkload;
 
 use super::known::{self, Found};
-use super::{Hold, Input, Known, OnRefusal, Released, Standing};
+use super::{Body, Hold, Input, Known, OnRefusal, Released, Standing};
+use crate::canonical::Hash;
 use crate::children::{Child, Family};
 use crate::pools::{Pool, Selection};
 use crate::render::{Owner, PATH, RenderError, Rendered, Renderer};
@@ -43,7 +44,7 @@ pub(super) struct Targets<'a> {
     /// Pools that are known from the last plan, so that they need not be rendered.
     recalled: BTreeMap<String, (u64, Found)>,
     /// The newest revision in each other pool in which it can be made.
-    newest: BTreeMap<String, Rendered>,
+    newest: BTreeMap<String, Made>,
     /// Why it cannot be made in others.
     refused: BTreeMap<String, Refusal>,
     /// Older revisions by name; `None` if one cannot be rendered.
@@ -51,6 +52,13 @@ pub(super) struct Targets<'a> {
     nothing_known: Known,
     /// In how many pools it is known that it can be made.
     made: usize,
+}
+
+/// The workload of a pool, while others are made: as text.
+struct Made {
+    body: Body,
+    template: Hash,
+    tweaks: Vec<usize>,
 }
 
 impl<'a> Targets<'a> {
@@ -118,12 +126,12 @@ impl<'a> Targets<'a> {
                 None => Ok(rendered),
             });
             match rendered {
-                Ok(rendered) => drop(newest.insert((*name).to_owned(), rendered)),
+                Ok(rendered) => drop(newest.insert((*name).to_owned(), Made::of(rendered))),
                 Err(refusal) => drop(refused.insert((*name).to_owned(), refusal)),
             }
         }
         let kept = kept.unwrap_or_default();
-        let made = recalled.len();
+        let made = recalled.len() + newest.len();
         Self { input, owner, current, kept, recalled, newest, refused, older: HashMap::new(), nothing_known, made }
     }
 
@@ -153,7 +161,7 @@ impl<'a> Targets<'a> {
             return Aim { rendered, revision, hold, kept: Some(kept) };
         }
         Aim {
-            rendered: self.newest.get(&pool.name).cloned(),
+            rendered: self.newest.remove(&pool.name).map(|made| made.rendered(pool)),
             revision: self.current.as_ref().map(|current| current.name.clone()).unwrap_or_default(),
             hold: self.refusal(&pool.name),
             kept: None,
@@ -164,7 +172,7 @@ impl<'a> Targets<'a> {
     pub(super) fn recorded(self) -> Option<Current> {
         let refused = self.refused.values().any(|refusal| refusal.revisions);
         let held = self.input.on_refusal == OnRefusal::HoldAll && refused;
-        let nowhere = self.newest.is_empty() && self.made == 0 && !self.refused.is_empty();
+        let nowhere = self.made == 0 && !self.refused.is_empty();
         self.current.filter(|_| !held && !nowhere && self.input.standing == Standing::Acting)
     }
 
@@ -229,6 +237,17 @@ impl<'a> Targets<'a> {
             Renderer::new(owner.clone(), workload, name).ok().map(|renderer| renderer.bounded(bound))
         });
         renderer.as_ref()?.render(pool).ok()
+    }
+}
+
+impl Made {
+    fn of(rendered: Rendered) -> Self {
+        Self { body: Body::of(&rendered.body), template: rendered.template, tweaks: rendered.tweaks }
+    }
+
+    fn rendered(self, pool: &Pool) -> Rendered {
+        let Self { body, template, tweaks } = self;
+        Rendered { kind: body.kind(), pool: pool.name.clone(), body: body.value(), template, tweaks }
     }
 }
 

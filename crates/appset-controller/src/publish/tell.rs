@@ -62,9 +62,12 @@ pub(crate) fn unreadable(context: &Context, seen: &SeenSet, memory: &mut Memory,
     warn(context, seen, memory, reason::INVALID, &unreadable.to_string());
 }
 
+/// Says it of Deployments, or of StatefulSets.
+type Say = fn(&Tally) -> String;
+
 /// As OpenYurt says it, and in which pools.
 fn written(deed: &Deed, kind: WorkloadKind, pool: &str) -> (&'static str, Note) {
-    let (reason, say): (_, [fn(&Tally) -> String; 2]) = match deed {
+    let (reason, say): (_, [Say; 2]) = match deed {
         Deed::Created => (reason::CREATED, [|tally| say("Create", D, tally), |tally| say("Create", S, tally)]),
         Deed::Adopted => (reason::ADOPTED, [|tally| say("Adopt", D, tally), |tally| say("Adopt", S, tally)]),
         Deed::Updated => (reason::UPDATED, [|tally| say("Update", D, tally), |tally| say("Update", S, tally)]),

@@ -125,8 +125,14 @@ fn what_is_held_says_so_and_is_no_error() {
     world.released = Released::these([]);
     world.tweak(image("2"));
     world.settle();
-    assert_eq!(conditions_of(&world)["AppUpdated"], triple("False", "UpdateWorkloadHeld", "a: waits for its wave"));
-    assert_eq!(conditions_of(&world)["AppDispatched"], triple("False", "CreateWorkloadHeld", "b: waits for its wave"));
+    assert_eq!(
+        conditions_of(&world)["AppUpdated"],
+        triple("False", "UpdateWorkloadHeld", "a: waits for its turn: the run has not looked at it yet")
+    );
+    assert_eq!(
+        conditions_of(&world)["AppDispatched"],
+        triple("False", "CreateWorkloadHeld", "b: waits for its turn: the run has not looked at it yet")
+    );
     assert_eq!((counts(&world), conditions_of(&world)["AppReady"].0.as_str()), ([1, 1, 0], "False"));
     world.standing = Standing::Held("yurt-manager lives".to_owned());
     world.choose(&[]);

@@ -43,6 +43,11 @@ impl Rollout {
         self.publishing
     }
 
+    /// Whether no plan was told of it yet, by this process or by one before it.
+    pub fn is_unrecorded(&self) -> bool {
+        self.published.is_none() && self.report.is_none()
+    }
+
     /// Whether the status that was written says why the run halted, if it did.
     pub fn is_halt_told(&self) -> bool {
         let told = self.published.as_ref().and_then(|status| status.halt.as_ref()).map(|halt| halt.token.as_str());

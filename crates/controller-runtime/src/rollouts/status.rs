@@ -11,10 +11,11 @@ use super::Rollout;
 /// The longest sentence in a status, in characters: more is for `RolloutService` to tell.
 const SENTENCE: usize = 500;
 
-/// The status that a report makes. That of the object gives the conditions' transition times.
+/// The status that a report makes. The one that was written last gives the conditions' transition times: the object of a watch that
+/// is behind has an older one, and two that give way to each other would be written in turns for ever.
 pub(super) fn status(rollout: &Rollout, report: &Report, now: Timestamp) -> FleetRolloutStatus {
     let (object, run) = (&*rollout.object, &rollout.run);
-    let before = object.status.clone().unwrap_or_default();
+    let before = rollout.published.clone().unwrap_or_default();
     let condition = |kind: &str, on: bool, reason: &str| flag(&before, kind, on, reason, &report.sentence, object, now);
     let phase = rollout.phase(report.phase);
     let hold = report.hold.as_ref().map_or("None", |hold| hold.kind());

@@ -18,7 +18,7 @@ use crate::target::Target;
                         changing the template back takes it away (drover rollback).\n\nExamples:\n  drover abort agent"
 )]
 pub struct Options {
-    /// A DaemonSet or a FleetRollout.
+    /// A DaemonSet, a YurtAppSet (yas/NAME) or a FleetRollout.
     target: Target,
     #[command(flatten)]
     reach: Reach,

@@ -23,7 +23,7 @@ use crate::target::Target;
                         into the request, and a decision cannot be changed.\n\nExamples:\n  drover approve agent\n  drover approve agent early --comment 'canary looks good, OPS-12'\n  drover approve agent early --reject --comment 'latency is up'"
 )]
 pub struct Options {
-    /// A DaemonSet or a FleetRollout.
+    /// A DaemonSet, a YurtAppSet (yas/NAME) or a FleetRollout.
     target: Target,
     /// The wave, if several wait.
     wave: Option<String>,

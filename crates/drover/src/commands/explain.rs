@@ -8,7 +8,7 @@ use crate::explain::Scene;
 use crate::reach::Reach;
 use crate::screen::Screen;
 use crate::snapshot::{Freshness, read};
-use crate::target::{Target, find, newest, runs};
+use crate::target::{Kind, Target, find, newest, runs};
 use crate::text::{Line, Tone};
 use crate::timing::Durations;
 
@@ -25,12 +25,22 @@ Examples:
 pub struct Options {
     /// The name of a node or of a pool; '' for the nodes without a pool.
     what: String,
-    /// A DaemonSet or a FleetRollout; without it all targets.
+    /// A DaemonSet or a FleetRollout; without it all DaemonSets.
     target: Option<Target>,
     #[command(flatten)]
     durations: Durations,
     #[command(flatten)]
     reach: Reach,
+}
+
+/// A run whose units are pools.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{set} is not explained by this command: its units are pools, and its own status tells of each what it waits for\n→ kubectl describe yas {set} -n {namespace}, or drover status yas/{set}"
+)]
+struct OfPools {
+    set: String,
+    namespace: String,
 }
 
 /// Nothing to explain.
@@ -51,9 +61,13 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
         Some(target) => vec![find(&cluster, target).await?],
         None => newest(runs(&cluster, Some(&cluster.namespace)).await?),
     };
+    let of_pools = runs.iter().find(|run| run.spec.target_ref.kind != Kind::DaemonSet.as_str());
+    if let Some(run) = of_pools.filter(|_| options.target.is_some()) {
+        return Err(OfPools { set: run.spec.target_ref.name.clone(), namespace: cluster.namespace }.into());
+    }
     let mut screen = Screen::new();
     let mut found = false;
-    for run in runs.iter().filter(|run| run.spec.target_ref.kind == "DaemonSet") {
+    for run in runs.iter().filter(|run| run.spec.target_ref.kind == Kind::DaemonSet.as_str()) {
         let name = &run.spec.target_ref.name;
         let mut snapshot = read(&cluster, &cluster.namespace, name, Freshness::Exact).await?;
         let strategy = snapshot.strategy_of(run)?;

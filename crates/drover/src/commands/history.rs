@@ -20,7 +20,7 @@ use crate::view::{look, span};
     after_help = "As many runs are kept as the target's revisionHistoryLimit says.\n\nExamples:\n  drover history agent\n  drover history agent -o yaml"
 )]
 pub struct Options {
-    /// A DaemonSet.
+    /// A DaemonSet or a YurtAppSet (yas/NAME).
     target: Target,
     /// For programs.
     #[arg(short, long, value_enum)]

@@ -15,7 +15,7 @@ use crate::target::Target;
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  drover pause agent\n  drover pause ds/agent -n edge")]
 pub struct Options {
-    /// A DaemonSet or a FleetRollout.
+    /// A DaemonSet, a YurtAppSet (yas/NAME) or a FleetRollout.
     target: Target,
     #[command(flatten)]
     reach: Reach,

@@ -17,7 +17,7 @@ use crate::target::Target;
     after_help = "Neither budgets nor approvals nor windows are skipped.\n\nExamples:\n  drover promote agent                   the wave that is watched now\n  drover promote agent --through early   all waves up to early"
 )]
 pub struct Options {
-    /// A DaemonSet or a FleetRollout.
+    /// A DaemonSet, a YurtAppSet (yas/NAME) or a FleetRollout.
     target: Target,
     /// The last wave whose soak is skipped; without it the wave that is open.
     #[arg(long, value_name = "WAVE")]

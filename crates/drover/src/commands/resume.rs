@@ -17,7 +17,7 @@ use crate::target::Target;
     after_help = "Examples:\n  drover resume agent                  after a pause or an abort\n  drover resume agent --after-halt     in the knowledge of what the run halted for"
 )]
 pub struct Options {
-    /// A DaemonSet or a FleetRollout.
+    /// A DaemonSet, a YurtAppSet (yas/NAME) or a FleetRollout.
     target: Target,
     /// Goes on after a halt: evidence starts anew, and units that failed are taken as they are.
     #[arg(long)]

@@ -43,7 +43,7 @@ Examples:
   drover status ds/agent -w        follows it until it is completed
   drover status agent -o json      for programs")]
 pub struct Options {
-    /// A DaemonSet or a FleetRollout; without it all targets.
+    /// A DaemonSet, a YurtAppSet (yas/NAME) or a FleetRollout; without it all targets.
     target: Option<Target>,
     /// Follows it live: until it is completed (exit code 0), or aborted (1). Not on a terminal: a line for every change, and a
     /// halt ends it too (1).

@@ -62,9 +62,13 @@ pub(super) fn judge(input: &Input<'_>, fleet: &Fleet<'_>, waves: &Waves<'_>, run
     }
 }
 
-/// Fewer units of a wave than this give no verdict (rule 3): `minObserved`, or all there are.
+/// Fewer units of a wave than this give no verdict (rule 3): `minObserved`, or all there are. A pool stands for many nodes, and those
+/// that are offline are to hold nobody: one that is reachable is enough.
 pub(super) fn needed(input: &Input<'_>, wave: &Sums) -> u32 {
-    input.strategy.min_observed.min(wave.eligible)
+    match input.unit_kind {
+        UnitKind::Node => input.strategy.min_observed.min(wave.eligible),
+        UnitKind::Pool => wave.eligible.min(1),
+    }
 }
 
 fn reason(

@@ -44,7 +44,7 @@ pub enum UnitKind {
     /// stands for the workload (`Running` once it is rolled out).
     ///
     /// A pool that failed frees its slot at once, so that it never stops the pools of its own wave; those of later waves are told
-    /// its name. A wave of which no pool has settled does not succeed: a canary that proves nothing releases nothing. A workload
+    /// its name. A wave succeeds on one reachable pool, but not if none has settled: a canary that proves nothing releases nothing. A workload
     /// that went back to an older revision is a candidate anew. A pool that was lost in flight goes on when it is back.
     Pool,
 }

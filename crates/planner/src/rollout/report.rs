@@ -265,10 +265,11 @@ fn sentence(scene: &Scene<'_, '_>, run: &Run, phase: RunPhase, counts: &Counts, 
     let Scene { input, waves, down, .. } = *scene;
     let Counts { desired, updated, settled, offline, reachable, failed, .. } = *counts;
     let units = input.unit_kind.plural();
-    let mut progress = format!("{updated} of {desired} {units} updated, {settled} settled, {offline} offline");
-    if input.unit_kind == UnitKind::Pool && failed > 0 {
-        progress += &format!(", {failed} failed");
-    }
+    let failed = match (input.unit_kind, failed) {
+        (UnitKind::Pool, 1..) => format!(", {failed} failed"),
+        (UnitKind::Pool, 0) | (UnitKind::Node, _) => String::new(),
+    };
+    let mut progress = format!("{updated} of {desired} {units} updated, {settled} settled, {offline} offline{failed}");
     if !input.strategy.waves.named().is_empty() && run.completed.is_none() {
         let (name, nth, all) = (&waves.current().rules.name, waves.opened.max(1), waves.list.len());
         progress = format!("wave {name:?} ({nth} of {all}): {progress}");

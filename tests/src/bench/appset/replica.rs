@@ -25,6 +25,8 @@ struct Event {
 
 #[derive(Deserialize)]
 struct Target {
+    /// Empty for collections.
+    #[serde(default)]
     name: String,
     #[serde(default)]
     subresource: String,
@@ -105,6 +107,7 @@ mod tests {
             call(&user, "force=true", 2),
             call(&user, "dryRun=All", 3),
             call("somebody", "force=true", 4),
+            json!({"user": {"username": user}, "objectRef": {"resource": "deployments"}}),
         ];
         let path = std::env::temp_dir().join(format!("drover-replicas-{}", std::process::id()));
         std::fs::write(&path, calls.map(|call| format!("{call}\n")).concat()).unwrap();

@@ -72,7 +72,10 @@ fn waves_let_only_released_pools_change_and_a_held_standing_none() {
     world.standing = Standing::Acting;
     world.released = Released::these(["a"]);
     let plan = world.settle();
-    assert_eq!(held(&plan), ["b", "c"].map(|pool| (pool, "waits for its wave".to_owned())));
+    assert_eq!(
+        held(&plan),
+        ["b", "c"].map(|pool| (pool, "waits for its turn: the run has not looked at it yet".to_owned()))
+    );
     assert_eq!((world.specs()["b"].clone(), world.workloads.len()), (before["b"].clone(), 2));
     world.released = Released::All;
     let plan = world.settle();
@@ -152,7 +155,7 @@ fn one_dry_run_stands_for_all_pools_with_the_same_tweaks_those_of_later_waves_to
     let plan = world.plan(Read::Quorum);
     let trials: Vec<_> = plan.trials.values().map(|trial| trial.pools.join(" ")).collect();
     assert_eq!((trials, plan.steps.len()), (vec!["c".to_owned(), "a b d".to_owned()], 1));
-    let first = &plan.trials[&vec![1]].body;
+    let first = plan.trials[&vec![1]].body.value();
     assert_eq!(
         (first["metadata"]["labels"][names::POOL_NAME].as_str(), &first["spec"]["replicas"]),
         (Some("a"), &json!(2))

@@ -21,7 +21,10 @@ pub(crate) struct World {
     pub(crate) standing: Standing,
     pub(crate) released: Released,
     pub(crate) returns: BTreeMap<String, String>,
+    /// What the last plan found, as far as anybody notes it.
     pub(crate) known: Known,
+    /// What was tried with a dry run.
+    pub(crate) taken: BTreeSet<Vec<usize>>,
     pub(crate) max_unavailable: Option<planner::strategy::Amount>,
     pub(crate) on_refusal: OnRefusal,
     pub(crate) stubborn: HashMap<String, BTreeSet<String>>,
@@ -45,6 +48,7 @@ impl World {
             released: Released::All,
             returns: BTreeMap::new(),
             known: Known::default(),
+            taken: BTreeSet::new(),
             max_unavailable: None,
             on_refusal: OnRefusal::HoldAll,
             stubborn: HashMap::new(),
@@ -98,7 +102,7 @@ impl World {
             returns: &self.returns,
             last_completed: None,
             max_unavailable: self.max_unavailable,
-            taken: &BTreeSet::new(),
+            taken: &self.taken,
             known: &self.known,
             refused: &BTreeMap::new(),
             on_refusal: self.on_refusal,
@@ -144,6 +148,7 @@ impl World {
             if plan.confirm {
                 plan = self.plan(Read::Quorum);
             }
+            self.note(&plan);
             self.carry_out(&plan, usize::MAX);
             let said = self.say(&plan, &Failures::default());
             self.one_each();
@@ -153,6 +158,12 @@ impl World {
             self.now += jiff::SignedDuration::from_secs(61);
         }
         panic!("it never comes to rest: {:#?}", self.plan(Read::Quorum));
+    }
+
+    /// Remembers what a plan found, for the next one.
+    pub(crate) fn note(&mut self, plan: &Plan) {
+        self.known = plan.known.clone();
+        self.taken.extend(plan.trials.keys().cloned());
     }
 
     /// Writes the status; whether it had to be written.
@@ -208,10 +219,10 @@ impl World {
     fn step(&mut self, action: &Action) {
         self.writes += 1;
         match action {
-            Action::Create { body } => self.apply(body, None),
+            Action::Create { body } => self.apply(&body.value(), None),
             Action::Apply { body, uid, restarts, .. } => {
                 let before = self.restarts.values().sum::<u32>();
-                self.apply(body, Some(uid));
+                self.apply(&body.value(), Some(uid));
                 let restarted = self.restarts.values().sum::<u32>() > before;
                 assert!(*restarts || !restarted, "pods restart though the step says that they do not: {action:#?}");
             }

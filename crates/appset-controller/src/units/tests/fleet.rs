@@ -277,7 +277,7 @@ impl Fleet {
 
     fn look(&mut self) -> Plan {
         let plan = self.world.plan(Read::Quorum);
-        self.world.known = plan.known.clone();
+        self.world.note(&plan);
         plan
     }
 

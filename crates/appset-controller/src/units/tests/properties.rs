@@ -102,10 +102,10 @@ fn check(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_sequence_of_events_keeps_the_rules_and_ends_well(strategy in strategy(), events in prop::collection::vec(event(), 1..80)) {
+    fn every_sequence_of_events_keeps_the_rules_and_ends_well(strategy in strategy(), events in prop::collection::vec(event(), 1..60)) {
         let mut fleet = Fleet::new(&POOLS, strategy.clone());
         let limits = limits(strategy.as_ref());
         let mut releases = 1;
