@@ -9,6 +9,7 @@ mod write;
 
 use std::collections::{BTreeSet, HashSet};
 use std::pin::pin;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use api::names::app_set::WorkloadKind;
@@ -86,7 +87,8 @@ pub(crate) async fn steps(context: &Context, snapshot: &Snapshot, memory: &mut M
             due.push(step);
         }
     }
-    let writes: Vec<_> = due.into_iter().map(|step| carry_out(context, snapshot, step, now + SLICE)).collect();
+    let began = OnceLock::new();
+    let writes: Vec<_> = due.into_iter().map(|step| carry_out(context, snapshot, step, &began)).collect();
     let mut outcomes = pin!(stream::iter(writes).buffer_unordered(usize::from(context.config.kube.writes_at_once)));
     while let Some((step, fate)) = outcomes.next().await {
         if let (Fate::Unanswered(_), Some(doubt)) = (&fate, Doubt::of(step)) {
@@ -145,11 +147,12 @@ async fn carry_out<'a>(
     context: &Context,
     snapshot: &Snapshot,
     step: &'a Step,
-    begins_until: Instant,
+    began: &OnceLock<Instant>,
 ) -> (&'a Step, Fate) {
-    // The semaphore, which all YurtAppSets share, is never closed.
+    // The semaphore, which all YurtAppSets share, is never closed. Time counts from the first turn: whoever had to wait for that, because
+    // of others, writes all the same.
     let _turn = context.writes.acquire().await;
-    if Instant::now() >= begins_until || snapshot.is_superseded(context) {
+    if began.get_or_init(Instant::now).elapsed() >= SLICE || snapshot.is_superseded(context) {
         return (step, Fate::NotBegun);
     }
     let namespace = snapshot.set.metadata.namespace.as_deref().unwrap_or_default();

@@ -12,7 +12,7 @@ use crate::units::Reach;
 #[derive(Debug)]
 pub(crate) struct Reachable(Mutex<Arc<Reach>>);
 
-/// What TopologyService tells, and what keeps listening to it.
+/// What `TopologyService` tells, and what keeps listening to it.
 pub(crate) struct Topology {
     view: View,
     following: BoxFuture<'static, ()>,
@@ -45,7 +45,7 @@ impl Topology {
 }
 
 impl Reachable {
-    /// Nothing is known yet, if TopologyService is to tell; else NodePools do.
+    /// Nothing is known yet, if `TopologyService` is to tell; else NodePools do.
     pub(crate) fn new(told: Option<&Topology>) -> Self {
         let reach = told.map_or(Reach::Status, |topology| Reach::told(topology.view.nodes()));
         Self(Mutex::new(Arc::new(reach)))

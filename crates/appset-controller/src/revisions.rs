@@ -11,7 +11,7 @@ use api::names::app_set as names;
 use api::yurt_app_set::DEFAULT_HISTORY_LIMIT;
 use serde_json::Value;
 
-use crate::canonical::{self, Hash};
+use crate::canonical::{self, Canonical, Hash};
 use crate::render::Owner;
 pub use object::{Revision, body};
 
@@ -76,7 +76,7 @@ pub fn current(owner: &Owner, workload: &Value, collisions: i64, history: &[Revi
     let newest = own().map(|revision| revision.number).max().unwrap_or(0);
     // A name that is no label's value, as OpenYurt makes them of long names, cannot be written on workloads.
     let usable = |revision: &&Revision| revision.name.len() <= names::MAX_LABEL_VALUE && !revision.leaving;
-    let equal = own().filter(usable).filter(|revision| canonical::text(&revision.workload) == text);
+    let equal = own().filter(usable).filter(|revision| revision.workload.text() == text);
     if let Some(equal) = equal.max_by(|one, other| (one.number, &one.name).cmp(&(other.number, &other.name))) {
         let record = if equal.number == newest {
             Record::Kept
@@ -97,7 +97,7 @@ pub fn current(owner: &Owner, workload: &Value, collisions: i64, history: &[Revi
 /// What to do about a revision that is there already under the name that this workload was to be recorded with.
 pub fn clash(owner: &Owner, workload: &Value, there: &Revision) -> Clash {
     match there.controller.as_deref() {
-        _ if !canonical::same(&there.workload, workload) => Clash::Other,
+        _ if there.workload != Canonical::of(workload) => Clash::Other,
         Some(uid) if uid == owner.uid => Clash::Ours,
         Some(_) => Clash::Other,
         None => Clash::Nobodys,

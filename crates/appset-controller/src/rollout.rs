@@ -77,7 +77,7 @@ pub(crate) async fn look(
     let set = snapshot.set.clone();
     let target = target(seen, &set);
     let Some(revision) = newest(snapshot, &plan) else {
-        context.desk.note(target, generation(&set), Progress::everywhere(Met::Unknown));
+        context.desk.withdraw(target, generation(&set));
         return Ok(Some(Look { plan, run: None, failed: None }));
     };
     match begin(context, target, memory, &revision).await {

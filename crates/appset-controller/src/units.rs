@@ -47,7 +47,7 @@ pub struct Scene<'a> {
 #[derive(Debug)]
 pub struct Units {
     revision: Name,
-    units: Vec<PoolUnit>,
+    pools: Vec<PoolUnit>,
     labels: Vec<PoolLabels>,
     /// A reason to start nothing, and when it came up.
     held: Option<rollout::Hold>,
@@ -105,7 +105,7 @@ impl Units {
         };
         Self {
             revision: Name::from(*revision),
-            units: chosen.iter().map(unit).collect(),
+            pools: chosen.iter().map(unit).collect(),
             labels: chosen.iter().map(|pool| labels(pool)).collect(),
             held: held(unbound, reach),
             now: *now,
@@ -115,8 +115,8 @@ impl Units {
     /// Plans the run. After each of its steps whose write was accepted, `run.activate` is due.
     pub fn plan(&self, course: &Course<'_>, run: Run) -> rollout::Plan {
         let Course { strategy, timing, control, view, held, approvals, dependencies, last_completed } = course;
-        let units: Vec<Unit<'_>> = self.units.iter().map(PoolUnit::as_unit).collect();
-        let known: BTreeSet<&Name> = self.units.iter().map(|unit| &unit.pod[0].revision).collect();
+        let units: Vec<Unit<'_>> = self.pools.iter().map(PoolUnit::as_unit).collect();
+        let known: BTreeSet<&Name> = self.pools.iter().map(|unit| &unit.pod[0].revision).collect();
         let unknown_reach = matches!(self.held, Some(rollout::Hold::ReachUnknown { .. }));
         // Nobody succeeds or fails while it is not known who is there.
         let heard = if unknown_reach { view.heard.min(self.now - timing.watch_stale) } else { view.heard };
@@ -158,7 +158,7 @@ impl Units {
     /// why not.
     pub fn released(&self, plan: &rollout::Plan) -> Released {
         let started = plan.steps.iter().map(|step| step.pool.to_string());
-        let current = self.units.iter().filter(|unit| *unit.revision() == self.revision).map(PoolUnit::name);
+        let current = self.pools.iter().filter(|unit| *unit.revision() == self.revision).map(PoolUnit::name);
         let pools: BTreeSet<String> = started.chain(current.map(str::to_owned)).collect();
         let waits = plan.report.pools.iter().filter(|pool| !pools.contains(&*pool.pool));
         let waits = waits.filter_map(|pool| Some((pool.pool.to_string(), pool.holds.first()?.2.clone())));
@@ -167,12 +167,12 @@ impl Units {
 
     /// The pools that got the revision since then, with when.
     pub(crate) fn begun_since(&self, at: Timestamp) -> impl Iterator<Item = (Restart, Timestamp)> + '_ {
-        let begun = self.units.iter().filter(|unit| *unit.revision() == self.revision);
+        let begun = self.pools.iter().filter(|unit| *unit.revision() == self.revision);
         begun.filter_map(move |unit| Some((unit.as_step(), unit.applied.filter(|applied| *applied >= at)?)))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &PoolUnit> {
-        self.units.iter()
+        self.pools.iter()
     }
 
     pub(crate) const fn now(&self) -> Timestamp {

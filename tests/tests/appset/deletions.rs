@@ -78,3 +78,39 @@ async fn a_set_that_is_deleted_takes_everything_with_it() -> Result<()> {
     })
     .await
 }
+
+#[tokio::test]
+async fn a_set_that_is_deleted_without_its_workloads_and_made_again_takes_them_back() -> Result<()> {
+    let estate = estate("again", 2).await?;
+    let first = estate.deploy(&estate.app_set("web"), 2).await?;
+    let (children, pods) = (estate.children("web").await?, estate.pods("web").await?);
+    estate.sets().delete("web", &DeleteParams::orphan()).await?;
+    let orphan = |child: &serde_json::Value| child["metadata"]["ownerReferences"].is_null();
+    for pool in &estate.pools {
+        estate.await_child("web", pool, "no owner", orphan).await?;
+    }
+    let again = estate.deploy(&estate.app_set("web"), 2).await?;
+    assert_ne!(again["metadata"]["uid"], first["metadata"]["uid"]);
+    for (pool, child) in estate.children("web").await? {
+        assert_eq!(child["metadata"]["uid"], children[&pool]["metadata"]["uid"], "{pool}");
+        assert_eq!(child["metadata"]["ownerReferences"][0]["uid"], again["metadata"]["uid"], "{pool}");
+    }
+    assert_eq!(estate.pods("web").await?, pods);
+    Ok(())
+}
+
+/// While the workloads of its namesake, which have the names of its own, are still going.
+#[tokio::test]
+async fn a_set_that_is_made_again_at_once_waits_for_its_namesakes_workloads_to_go() -> Result<()> {
+    let estate = estate("namesake", 2).await?;
+    let set = estate.app_set("web").pod_annotation("drover.dev/stop-after", "1s");
+    estate.deploy(&set, 2).await?;
+    let before = estate.children("web").await?;
+    estate.delete("web").await?;
+    let again = estate.deploy(&set, 2).await?;
+    for (pool, child) in estate.children("web").await? {
+        assert_ne!(child["metadata"]["uid"], before[&pool]["metadata"]["uid"], "{pool}");
+        assert_eq!(child["metadata"]["ownerReferences"][0]["uid"], again["metadata"]["uid"], "{pool}");
+    }
+    Ok(())
+}

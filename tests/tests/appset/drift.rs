@@ -1,7 +1,8 @@
 //! What others change of a workload is put back; what they add is theirs.
 
 use anyhow::{Context as _, Result};
-use kube::api::{DeleteParams, Patch, PatchParams};
+use api::names::app_set as names;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use tests::fixture::AppSet;
 
@@ -45,6 +46,29 @@ async fn item_10_what_somebody_changes_by_hand_is_put_back() -> Result<()> {
     estate.await_settled("web", 2).await?;
     let untouched = estate.child("web", &estate.pools[1]).await?;
     assert_eq!(untouched["metadata"]["generation"], others["metadata"]["generation"]);
+    Ok(())
+}
+
+/// By its label a workload is found; without it, only where it is looked for.
+#[tokio::test]
+async fn a_workload_that_loses_its_labels_gets_them_back_and_no_second_one_is_made() -> Result<()> {
+    let estate = estate("unlabelled", 2).await?;
+    estate.deploy(&estate.app_set("web"), 2).await?;
+    let (pool, pods) = (&estate.pools[0], estate.pods("web").await?);
+    let before = estate.child("web", pool).await?;
+    let name = before["metadata"]["name"].as_str().context("a name")?;
+    let none = json!({"metadata": {"labels": {names::SET: null, names::POOL_NAME: null, names::REVISION: null}}});
+    let deployments = estate.objects("apps/v1", "Deployment");
+    deployments.patch(name, &PatchParams::default(), &Patch::Merge(&none)).await.context("taking its labels")?;
+    let back = estate.await_child("web", pool, "its labels", |child| {
+        ["app", names::SET, names::REVISION]
+            .iter()
+            .all(|key| child["metadata"]["labels"][key] == before["metadata"]["labels"][key])
+    });
+    assert_eq!(back.await?["metadata"]["uid"], before["metadata"]["uid"]);
+    estate.await_settled("web", 2).await?;
+    assert_eq!(estate.pods("web").await?, pods);
+    assert_eq!(deployments.list(&ListParams::default()).await?.items.len(), 2);
     Ok(())
 }
 

@@ -53,8 +53,10 @@ async fn a_run_is_told_with_its_pools_and_only_to_who_may_ask() -> Result<()> {
         ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         Ok(serde_json::from_slice(&output.stdout)?)
     };
-    let soaks = |got: &Value| got["rollout"]["phase"] == "PHASE_SOAKING" && got["pools"][0]["upToDate"] == "UP_TO_DATE_YES";
-    let got = eventually("the service to tell of the soak", LONG, async || Ok(Some(get().await?).filter(soaks))).await?;
+    let soaks =
+        |got: &Value| got["rollout"]["phase"] == "PHASE_SOAKING" && got["pools"][0]["upToDate"] == "UP_TO_DATE_YES";
+    let got =
+        eventually("the service to tell of the soak", LONG, async || Ok(Some(get().await?).filter(soaks))).await?;
     let (rollout, pools) = (&got["rollout"], got["pools"].as_array().context("no pools")?);
     assert_eq!((&rollout["target"]["kind"], &rollout["target"]["name"]), (&json!("YurtAppSet"), &json!(WEB)));
     assert_eq!((&rollout["upToDate"], &rollout["pools"]), (&json!("UP_TO_DATE_NO"), &json!(3)), "{got}");

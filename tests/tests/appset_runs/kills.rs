@@ -10,7 +10,7 @@ use tests::fixture::{AppSet, Service, eventually};
 use tokio::sync::OnceCell;
 
 use super::bed::{Bed, Scenario, short_lived};
-use super::{LONG, MINUTE, WEB, waves};
+use super::{LONG, WEB, waves};
 
 /// The cluster of those whose controllers die, which are one after the other: only one of them can lead.
 pub(crate) async fn lonely() -> Result<(&'static Bed, tokio::sync::MutexGuard<'static, ()>)> {
@@ -21,16 +21,17 @@ pub(crate) async fn lonely() -> Result<(&'static Bed, tokio::sync::MutexGuard<'s
 }
 
 #[tokio::test]
-async fn a_crash_at_some_writes_changes_nothing_in_the_end() -> Result<()> {
+async fn killed_at_four_moments_it_goes_on_where_it_was() -> Result<()> {
     let (bed, _turn) = lonely().await?;
-    for (name, fault) in [
-        ("making", "kill-after:2:patch/deployments"),
-        ("upgrading", "kill-before:5:patch/deployments"),
-        ("recording", "kill-after:2:create/controllerrevisions"),
-        ("telling", "kill-before:2:patch/fleetrollouts/status"),
-    ] {
-        ensure!(crash(bed, name, fault, false).await?, "{fault} did not happen");
-    }
+    // Each of these comes in its life for sure: the first revision is being made, then shown; the second is recorded, then given.
+    let faults = [
+        "kill-after:2:patch/deployments",
+        "kill-before:1:patch/fleetrollouts/status",
+        "kill-after:1:create/controllerrevisions",
+        "kill-before:2:patch/deployments",
+    ];
+    let deaths = crash(bed, "killed", &faults, false).await?;
+    ensure!(deaths == faults.len(), "it died {deaths} times of {faults:?}");
     Ok(())
 }
 
@@ -42,7 +43,7 @@ async fn soak_a_crash_at_every_write_changes_nothing_in_the_end() -> Result<()> 
     for when in ["before", "after"] {
         for write in 1.. {
             let fault = format!("kill-{when}:{write}");
-            if !crash(bed, &format!("{when}-{write}"), &fault, true).await? {
+            if crash(bed, &format!("{when}-{write}"), &[&fault], true).await? == 0 {
                 eprintln!("no write number {write}: {} crashes {when} a write", write - 1);
                 break;
             }
@@ -53,15 +54,21 @@ async fn soak_a_crash_at_every_write_changes_nothing_in_the_end() -> Result<()> 
     Ok(())
 }
 
-/// A YurtAppSet whose controller dies by `fault` and is started again; whether it died. With `whole`, a pool goes as well: a
-/// new controller waits a minute before it deletes anything.
-async fn crash(bed: &Bed, name: &str, fault: &str, whole: bool) -> Result<bool> {
+/// A YurtAppSet whose controller dies by the first of `faults`, is started again and dies by the next; how often it died. With
+/// `whole`, a pool goes as well: a new controller waits a minute before it deletes anything.
+async fn crash(bed: &Bed, name: &str, faults: &[&str], whole: bool) -> Result<usize> {
     let scenario = bed.scenario(name, 3).await?;
-    let service = bed.testbed.appset_controller(short_lived().env("DROVER_FAULTS", fault)).await?;
-    let mut life = Life { bed, service, died: false };
-    story(&scenario, &mut life, whole).await.with_context(|| format!("after {fault}"))?;
+    let service = start(bed, faults.first().copied()).await?;
+    let mut life = Life { bed, service, faults, deaths: 0 };
+    let story = story(&scenario, &mut life, whole).await;
+    story.with_context(|| format!("after {} of {faults:?}", life.deaths))?;
     life.service.process.kill9().await?;
-    Ok(life.died)
+    Ok(life.deaths)
+}
+
+async fn start(bed: &Bed, fault: Option<&str>) -> Result<Service> {
+    let spec = fault.into_iter().fold(short_lived(), |spec, fault| spec.env("DROVER_FAULTS", fault));
+    bed.testbed.appset_controller(spec).await
 }
 
 /// Two revisions in waves, then one pool less.
@@ -87,7 +94,7 @@ async fn story(scenario: &Scenario<'_>, life: &mut Life<'_>, whole: bool) -> Res
     scenario.estate.quiet(std::time::Duration::from_secs(1)).await?;
     // It may still die by one of its last writes.
     life.revive().await?;
-    scenario.estate.await_settled(WEB, pools).await?;
+    life.until_settled(scenario, pools).await?;
     let verdict = scenario.finish().await?;
     let restarts: Vec<usize> = verdict.restarts.values().copied().collect();
     ensure!(restarts == [1, 1, 1], "each pool was upgraded once: {verdict}");
@@ -100,26 +107,43 @@ async fn story(scenario: &Scenario<'_>, life: &mut Life<'_>, whole: bool) -> Res
 struct Life<'b> {
     bed: &'b Bed,
     service: Service,
-    died: bool,
+    /// What each of its lives ends by, as far as one does.
+    faults: &'b [&'b str],
+    deaths: usize,
 }
 
 impl Life<'_> {
     async fn revive(&mut self) -> Result<()> {
         if self.service.process.exit().is_some() {
-            self.died = true;
-            self.service = self.bed.testbed.appset_controller(short_lived()).await?;
-            self.service.process.await_line("leading", MINUTE).await?;
+            self.deaths += 1;
+            self.service = start(self.bed, self.faults.get(self.deaths).copied()).await?;
         }
         Ok(())
     }
 
     /// Waits until exactly these pools have a workload of this tag.
-    async fn until_in(&mut self, scenario: &Scenario<'_>, tag: &str, pools: std::ops::RangeInclusive<u32>) -> Result<()> {
+    async fn until_in(
+        &mut self,
+        scenario: &Scenario<'_>,
+        tag: &str,
+        pools: std::ops::RangeInclusive<u32>,
+    ) -> Result<()> {
         let wanted: BTreeSet<String> = scenario.pools(pools).into_iter().collect();
         eventually(&format!("{tag} in {wanted:?}"), LONG, async || {
             self.revive().await?;
             let all: BTreeSet<String> = scenario.estate.children(WEB).await?.into_keys().collect();
             Ok((scenario.pools_with(tag).await? == wanted && all == wanted).then_some(()))
+        })
+        .await
+    }
+
+    /// Waits until the status says that all is done.
+    async fn until_settled(&mut self, scenario: &Scenario<'_>, pools: usize) -> Result<()> {
+        eventually("a status that says that all is done", LONG, async || {
+            self.revive().await?;
+            let set = scenario.estate.read(WEB).await?;
+            let full = |count: &str| set["status"][count] == pools;
+            Ok(["totalWorkloads", "readyWorkloads", "updatedWorkloads"].into_iter().all(full).then_some(()))
         })
         .await
     }

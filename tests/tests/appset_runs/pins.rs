@@ -27,7 +27,9 @@ async fn a_pinned_pool_keeps_its_revision_until_the_pin_goes() -> Result<()> {
     let other = scenario.pool(2);
     let pins = json!({ &pinned: first, &other: first }).to_string();
     scenario.estate.apply(&web.clone().tag("v2").annotation(PINNED, &pins)).await?;
-    let is_old = |child: &Value| child.pointer("/spec/template/spec/containers/0/image") == Some(&json!("registry.local/web:v1"));
+    let is_old = |child: &Value| {
+        child.pointer("/spec/template/spec/containers/0/image") == Some(&json!("registry.local/web:v1"))
+    };
     scenario.estate.await_child(WEB, &other, "the older revision", is_old).await?;
     scenario.stays_in("v1", 2..=3).await?;
 

@@ -85,11 +85,13 @@ impl Sequence {
     async fn play(&self) -> Result<()> {
         let scenario = scenario(&format!("sequence-{}", self.seed), POOLS).await?;
         let mut last_good: Option<(AppSet, &Step)> = None;
+        let mut is_fresh = false;
         for step in &self.steps {
             // A good one that nobody had the time to carry out is not what a flawed one leaves.
-            if let Some((_, good)) = last_good.as_ref().filter(|_| step.flaw.is_some()) {
+            if let Some((_, good)) = last_good.as_ref().filter(|_| step.flaw.is_some() && is_fresh) {
                 scenario.estate.await_set(WEB, "all of it", |set| is_carried_out(set, good.pools.len())).await?;
             }
+            is_fresh = step.flaw.is_none();
             // A flawed one is about the workload, not about the pools: with them, workloads go that are not made anew.
             let pools = last_good.as_ref().filter(|_| step.flaw.is_some()).map_or(&step.pools, |(_, good)| &good.pools);
             let set = step.written(&scenario, pools);
@@ -160,9 +162,7 @@ impl Step {
             set = set.tweak(serde_json::from_str(&tweak).unwrap_or_default());
         }
         let all: BTreeSet<String> = scenario.pools(1..=POOLS).into_iter().collect();
-        let patch = |path: &str, operation: &str, value: Value| {
-            json!({"pools": all, "tweaks": {"patches": [{"path": path, "operation": operation, "value": value}]}})
-        };
+        let patch = |path: &str, operation: &str, value: Value| json!({"pools": all, "tweaks": {"patches": [{"path": path, "operation": operation, "value": value}]}});
         match self.flaw {
             None => set,
             Some(Flaw::NegativeReplicas) => set.tweak(json!({"pools": all, "tweaks": {"replicas": -1}})),
@@ -171,7 +171,9 @@ impl Step {
                 set.set("/spec/workload/workloadTemplate/statefulSetTemplate", template)
             }
             Some(Flaw::PatchOfNothing) => set.tweak(patch("/spec/nowhere/at/all", "replace", json!(1))),
-            Some(Flaw::PatchThatIsRefused) => set.tweak(patch("/spec/template/spec/restartPolicy", "add", json!("Never"))),
+            Some(Flaw::PatchThatIsRefused) => {
+                set.tweak(patch("/spec/template/spec/restartPolicy", "add", json!("Never")))
+            }
             Some(Flaw::UnknownOperator) => {
                 let odd = json!({"matchExpressions": [{"key": "a", "operator": "Near"}]});
                 set.tweak(json!({"nodepoolSelector": odd, "tweaks": {"replicas": 2}}))
@@ -195,7 +197,7 @@ fn tweak(dice: &mut Dice) -> Value {
     json!({"pools": [pool], "tweaks": tweaks})
 }
 
-/// Whether its workloads, so many, are what the newest spec says. After a flawed spec the same is asked for again.
+/// Whether its workloads, so many, are what the newest spec says.
 fn is_carried_out(set: &Value, workloads: usize) -> bool {
     let status = &set["status"];
     let is_newest = status["observedGeneration"] == set["metadata"]["generation"];

@@ -11,7 +11,7 @@ use super::kills::lonely;
 use super::{LONG, WEB};
 
 /// How far every watch is behind: longer than a pool takes to change, and than the next thing that a user does.
-const BEHIND: &str = "lag-2500:*:watch";
+const BEHIND: &str = "lag-1500:*:watch";
 
 #[tokio::test]
 async fn what_is_long_past_makes_no_second_workload_and_deletes_none() -> Result<()> {

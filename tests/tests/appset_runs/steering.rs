@@ -93,7 +93,8 @@ async fn drover(scenario: &Scenario<'_>, args: &[&str]) -> Result<String> {
     let mut command = Command::new(folder.join("drover"));
     command.args(args).args(["--namespace", &scenario.estate.namespace]);
     command.arg("--kubeconfig").arg(scenario.bed.testbed.cluster.kubeconfig()).kill_on_drop(true);
-    let output = tokio::time::timeout(MINUTE, command.output()).await.context("drover hangs")?.context("starting drover")?;
+    let output =
+        tokio::time::timeout(MINUTE, command.output()).await.context("drover hangs")?.context("starting drover")?;
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     ensure!(output.status.success(), "drover {args:?}: {out}{err}");
     Ok(out.into_owned())

@@ -92,7 +92,7 @@ async fn transcript(scenario: &Scenario<'_>, verdict: &SetVerdict, status: &Flee
 #[tokio::test]
 async fn without_waves_all_pools_change_at_once() -> Result<()> {
     let scenario = scenario("parallel", 8).await?;
-    let web = scenario.web().pod_annotation("drover.dev/ready-after", "2s");
+    let web = scenario.web().pod_annotation("drover.dev/ready-after", "5s");
     scenario.estate.deploy(&web, 8).await?;
     scenario.await_phase(1, Phase::Completed).await?;
     scenario.estate.apply(&web.tag("v2")).await?;
@@ -109,7 +109,7 @@ async fn no_more_pools_at_once_than_the_wave_allows() -> Result<()> {
     let scenario = scenario("three-by-three", 9).await?;
     let all = waves(&json!([{"name": "all", "poolSelector": {}, "maxConcurrentPools": "30%"}]));
     scenario.tell_strategy(&all).await?;
-    let web = scenario.web_in_waves().pod_annotation("drover.dev/ready-after", "1s");
+    let web = scenario.web_in_waves().pod_annotation("drover.dev/ready-after", "2s");
     scenario.estate.apply(&web).await?;
     scenario.await_phase(1, Phase::Completed).await?;
     scenario.estate.apply(&web.tag("v2")).await?;

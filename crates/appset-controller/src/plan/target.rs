@@ -233,7 +233,7 @@ impl<'a> Targets<'a> {
                 revision.name == name && revision.controller.as_deref().is_some_and(own)
             };
             let revision = history.iter().find(of_name)?;
-            let workload = RawWorkload(revision.workload.clone()).read(PATH).ok()?;
+            let workload = RawWorkload(revision.workload.value()).read(PATH).ok()?;
             Renderer::new(owner.clone(), workload, name).ok().map(|renderer| renderer.bounded(bound))
         });
         renderer.as_ref()?.render(pool).ok()

@@ -46,7 +46,7 @@ const fn field(kind: WorkloadKind) -> &'static str {
 mod tests {
     use super::*;
 
-    fn bounded(kind: WorkloadKind, spec: Value, most: Amount) -> Value {
+    fn bounded(kind: WorkloadKind, spec: &Value, most: Amount) -> Value {
         let mut object = json!({ "spec": spec });
         bound(kind, &mut object, most);
         object["spec"].take()
@@ -56,24 +56,24 @@ mod tests {
     fn a_rolling_update_is_bounded_and_no_other_is_touched() {
         let rolling = |most: Value| json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": most}});
         let kind = WorkloadKind::Deployment;
-        assert_eq!(bounded(kind, json!({}), Amount::Percent(25)), json!({"strategy": rolling(json!("25%"))}));
+        assert_eq!(bounded(kind, &json!({}), Amount::Percent(25)), json!({"strategy": rolling(json!("25%"))}));
         let given = json!({"strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 3}}});
         let expected = json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 1}});
-        assert_eq!(bounded(kind, given, Amount::Count(1)), json!({ "strategy": expected }));
+        assert_eq!(bounded(kind, &given, Amount::Count(1)), json!({ "strategy": expected }));
         let recreate = json!({"strategy": {"type": "Recreate"}});
-        assert_eq!(bounded(kind, recreate.clone(), Amount::Count(1)), recreate);
+        assert_eq!(bounded(kind, &recreate, Amount::Count(1)), recreate);
         let kind = WorkloadKind::StatefulSet;
         let by_hand = json!({"updateStrategy": {"type": "OnDelete"}});
-        assert_eq!(bounded(kind, by_hand.clone(), Amount::Count(1)), by_hand);
-        assert_eq!(bounded(kind, json!({}), Amount::Count(2)), json!({"updateStrategy": rolling(json!(2))}));
+        assert_eq!(bounded(kind, &by_hand, Amount::Count(1)), by_hand);
+        assert_eq!(bounded(kind, &json!({}), Amount::Count(2)), json!({"updateStrategy": rolling(json!(2))}));
         for odd in [json!({"updateStrategy": 1}), json!({"updateStrategy": {"rollingUpdate": []}})] {
-            bounded(kind, odd, Amount::Count(1));
+            bounded(kind, &odd, Amount::Count(1));
         }
     }
 
     #[test]
     fn an_api_server_that_drops_the_bound_is_told_by_its_answer() {
-        let body = json!({"spec": bounded(WorkloadKind::StatefulSet, json!({}), Amount::Count(2))});
+        let body = json!({"spec": bounded(WorkloadKind::StatefulSet, &json!({}), Amount::Count(2))});
         assert!(keeps_bound(&body, &body) && keeps_bound(&json!({}), &json!({})));
         assert!(!keeps_bound(&body, &json!({"spec": {"updateStrategy": {"type": "RollingUpdate"}}})));
     }

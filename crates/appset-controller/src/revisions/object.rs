@@ -4,6 +4,7 @@ use api::names::app_set as names;
 use serde_json::{Value, json};
 
 use super::{Current, Record};
+use crate::canonical::Canonical;
 use crate::render::Owner;
 
 /// A ControllerRevision.
@@ -20,7 +21,7 @@ pub struct Revision {
     /// It is being deleted.
     pub leaving: bool,
     /// `spec.workload` as it was then; null if it holds something else.
-    pub workload: Value,
+    pub workload: Canonical,
 }
 
 impl Revision {
@@ -40,7 +41,7 @@ impl Revision {
             number: object["revision"].as_i64().unwrap_or(0),
             controller: controller.map(str::to_owned),
             leaving: object.pointer("/metadata/deletionTimestamp").is_some_and(|at| !at.is_null()),
-            workload,
+            workload: Canonical::of(&workload),
         }
     }
 }

@@ -150,7 +150,7 @@ fn whatever_a_revision_holds_is_read() {
         [json!(null), json!([1]), json!({"data": 7, "metadata": {"ownerReferences": {}}}), json!({"revision": "x"})]
     {
         let revision = Revision::read(&odd);
-        assert_eq!((revision.number, revision.workload), (0, Value::Null));
+        assert_eq!((revision.number, revision.workload.value()), (0, Value::Null));
     }
 }
 
@@ -162,7 +162,7 @@ proptest! {
             let now = record(&asked(replicas), &mut history);
             let newest = history.iter().max_by_key(|revision| revision.number).unwrap();
             prop_assert_eq!(&newest.name, &now.name);
-            prop_assert_eq!(&newest.workload, &asked(replicas));
+            prop_assert_eq!(newest.workload.value(), asked(replicas));
             prop_assert_eq!(record(&asked(replicas), &mut history).record, Record::Kept);
             let numbers: BTreeSet<_> = history.iter().map(|revision| revision.number).collect();
             prop_assert_eq!(numbers.len(), history.len(), "each number once");

@@ -1,4 +1,4 @@
-//! Who is reachable: what NodePools say themselves, or what TopologyService tells.
+//! Who is reachable: what NodePools say themselves, or what `TopologyService` tells.
 
 use std::collections::BTreeSet;
 
@@ -11,14 +11,14 @@ use crate::pools::Pool;
 pub enum Reach {
     /// From the status of NodePools.
     Status,
-    /// From TopologyService: these pools have a node that is Ready.
+    /// From `TopologyService`: these pools have a node that is Ready.
     Told(BTreeSet<String>),
-    /// TopologyService is to tell, and is silent for too long: nobody knows, so nothing starts, and nobody succeeds or fails.
+    /// `TopologyService` is to tell, and is silent for too long: nobody knows, so nothing starts, and nobody succeeds or fails.
     Unknown(String),
 }
 
 impl Reach {
-    /// What TopologyService says: a pool is reachable when one of its nodes is.
+    /// What `TopologyService` says: a pool is reachable when one of its nodes is.
     pub fn told(nodes: Known<Vec<Node>>) -> Self {
         match nodes {
             Known::Known(nodes) => {

@@ -51,6 +51,21 @@ fn waves_go_one_after_the_other_and_the_pools_of_each_as_many_at_once_as_may() {
 }
 
 #[test]
+fn what_a_process_began_and_told_nobody_of_keeps_its_slots() {
+    let strategy = json!({"waves": [{"name": "all", "poolSelector": {}, "maxConcurrentPools": 2}]});
+    let mut fleet = Fleet::completed(&POOLS, Some(strategy));
+    fleet.release("web:2");
+    fleet.tick();
+    let begun = fleet.under_change();
+    assert_eq!(begun.len(), 2);
+    fleet.restart_untold(fleet.world.now);
+    fleet.tick();
+    assert_eq!(fleet.under_change(), begun, "no other pool begins meanwhile");
+    fleet.until(Fleet::is_completed);
+    assert_eq!(fleet.of_newest(), POOLS);
+}
+
+#[test]
 fn a_canary_that_fails_holds_all_others_by_its_name_and_does_so_across_restarts() {
     let mut fleet = Fleet::completed(&POOLS, Some(waves()));
     fleet.fail(&["lab"]);

@@ -86,6 +86,12 @@ impl Desk {
         }
     }
 
+    /// Nobody can tell how far a target is whose spec of this generation has no run.
+    pub fn withdraw(&self, target: Target<'_>, generation: i64) {
+        self.note(target, generation, unknown());
+        self.served.forget(target.uid);
+    }
+
     /// What is known of targets of another kind changed: wakes those that wait for one.
     pub fn wake_for_others(&self) {
         let waiting = self.standings.lock().waiting_elsewhere.clone();

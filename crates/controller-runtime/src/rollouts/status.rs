@@ -107,3 +107,80 @@ fn shortened(sentence: &str) -> String {
         None => sentence.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use api::fleet_rollout::{FleetRolloutSpec, Phase};
+    use planner::rollout::{Counts, Run};
+    use serde_json::json;
+
+    use super::*;
+    use crate::rollouts::{Letters, Rules};
+
+    fn rollout(published: Option<FleetRolloutStatus>) -> Rollout {
+        let spec = json!({
+            "targetRef": {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "agent", "uid": "u"},
+            "revision": {"name": "agent-a", "number": 1},
+        });
+        let spec: FleetRolloutSpec = serde_json::from_value(spec).unwrap();
+        let object = FleetRollout::new("a-run", spec);
+        Rollout {
+            rules: Rules::of(&object),
+            object: Arc::new(object),
+            run: Run::default(),
+            last_completed: None,
+            report: None,
+            rolled_back: false,
+            published,
+            publishing: false,
+            looked_at: None,
+            written: Letters::default(),
+        }
+    }
+
+    fn report(phase: RunPhase) -> Report {
+        Report {
+            phase,
+            sentence: "it goes on".to_owned(),
+            counts: Counts::default(),
+            waves: Vec::new(),
+            wave: "all".into(),
+            pools: Vec::new(),
+            hold: None,
+            units: Vec::new(),
+            news: Vec::new(),
+        }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap()
+    }
+
+    #[test]
+    fn what_was_written_last_says_since_when_whatever_a_watch_that_is_behind_shows() {
+        let first = status(&rollout(None), &report(RunPhase::Progressing), at(0));
+        let mut behind = rollout(Some(first.clone()));
+        // The watch shows the object as it was made, without any status.
+        assert_eq!(behind.object.status, None);
+        let later = status(&behind, &report(RunPhase::Progressing), at(5));
+        assert!(says_the_same(&first, &later), "{first:?} and {later:?}");
+        behind.published = Some(later);
+        let held = status(&behind, &report(RunPhase::Held), at(9));
+        let since = |status: &FleetRolloutStatus, kind: &str| {
+            let found = status.conditions.iter().find(|condition| condition.type_ == kind);
+            found.map(|condition| condition.last_transition_time.0)
+        };
+        assert_eq!(since(&held, condition::PROGRESSING), Some(at(9)));
+        assert_eq!(since(&held, condition::HALTED), Some(at(0)), "it is as it was");
+    }
+
+    #[test]
+    fn a_run_whose_target_stays_as_it_is_may_be_rolled_back_all_the_same() {
+        let mut halted = rollout(None);
+        assert_eq!(status(&halted, &report(RunPhase::Halted), at(0)).phase, Phase::Halted);
+        halted.rolled_back = true;
+        assert_eq!(status(&halted, &report(RunPhase::Halted), at(0)).phase, Phase::RolledBack);
+    }
+}

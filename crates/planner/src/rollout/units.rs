@@ -222,14 +222,10 @@ impl Eyes<'_, '_> {
             // An old pod that nobody deletes: the activation did not happen, or was undone.
             return false;
         }
-        if live.is_some() && !at_target && !track.activation.inherited && self.are_pools() {
-            // A workload keeps its UID, so it is no newer than the run: it was given back to an older revision.
-            return false;
-        }
         if live.is_some() && !at_target && !track.activation.inherited {
             // A pod made since the restart has the newest template, and that is not this run's: the run is superseded and
-            // does not know it yet. The unit keeps its slot for the run that takes over.
-            return true;
+            // does not know it yet. The unit keeps its slot for the run that takes over. A workload was given back instead.
+            return !self.are_pools();
         }
         self.follow(unit, live, track);
         // A unit under way to a superseded revision holds its slot until it is well or given up; it has no verdict.
@@ -325,19 +321,15 @@ impl Eyes<'_, '_> {
                 .is_some_and(|since| self.revisit.due(since + self.input.timing.reachable_after));
         let available = live.is_some_and(|pod| self.is_available(pod));
         let under_way = track.is_some_and(Track::is_under_way);
-        let mut was_down = live.is_none_or(|pod| pod.ready.is_none());
-        let mut given_up = outcome == Some(Outcome::PreExisting);
-        if self.are_pools() {
-            // What a superseded revision does to it at the moment is no state that it was in before.
-            let before = track.filter(|track| track.activation.inherited && under_way);
-            was_down = before.map_or(was_down, |track| track.activation.was_down);
-            given_up |= outcome == Some(Outcome::Failed);
-        }
+        // What a superseded revision does to a pool at the moment is no state that it was in before.
+        let before = track.filter(|track| self.are_pools() && track.activation.inherited && under_way);
+        let is_down = || live.is_none_or(|pod| pod.ready.is_none());
+        let given_up = outcome == Some(Outcome::PreExisting) || (self.are_pools() && outcome == Some(Outcome::Failed));
         Assessed {
             unit,
             pool,
             stage,
-            was_down,
+            was_down: before.map_or_else(is_down, |track| track.activation.was_down),
             reachable,
             down: under_way || (reachable && !available && !given_up),
             outcome,

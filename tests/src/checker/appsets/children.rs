@@ -88,7 +88,8 @@ fn chosen(judge: &Judge, deed: &Deed, life: &Life<'_>, world: &World<'_>) -> boo
     let pool = world.line("nodepools", life.pool);
     let (Some(set), Some(pool)) = (set, pool) else { return false };
     set.believable(deed.received, judge.lag).all(|set| {
-        pool.believable(deed.received, judge.lag).all(|pool| set.zip(pool).is_some_and(|(set, pool)| chooses(set, pool)))
+        pool.believable(deed.received, judge.lag)
+            .all(|pool| set.zip(pool).is_some_and(|(set, pool)| chooses(set, pool)))
     })
 }
 

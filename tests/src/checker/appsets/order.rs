@@ -56,7 +56,9 @@ fn superseded(start: &Start<'_, '_>, is_way_back: bool) -> Broken {
     let set = start.world.line("yurtappsets", start.life.set)?;
     let asked = workload(start.world, start.revision)?;
     let wants = |set: Option<&Value>| {
-        set.is_none_or(|set| set["spec"]["workload"] == without_directive(asked) || pins(set, start.life.pool, start.revision))
+        set.is_none_or(|set| {
+            set["spec"]["workload"] == without_directive(asked) || pins(set, start.life.pool, start.revision)
+        })
     };
     let is_wanted = set.believable(start.at, start.judge.lag).any(wants);
     (!is_wanted && !is_way_back).then(|| {
@@ -88,7 +90,12 @@ fn too_early(start: &Start<'_, '_>, run: &Run<'_, '_>) -> Broken {
     }
     (0..place).find_map(|wave| {
         let what = start.unfinished(run, wave)?;
-        let what = format!("pool {} of wave {} starts, and of wave {} {what}", start.life.pool, run.name(place), run.name(wave));
+        let what = format!(
+            "pool {} of wave {} starts, and of wave {} {what}",
+            start.life.pool,
+            run.name(place),
+            run.name(wave)
+        );
         Some((SetRule::WaveOrder, what))
     })
 }
@@ -128,7 +135,9 @@ impl<'a> Start<'_, 'a> {
     fn changing(&self, run: Option<&Run<'_, '_>>) -> Vec<&'a str> {
         let is_changing = |life: &&&Life<'a>| {
             let last = life.starts().map(|(state, _)| state.deed.received).filter(|at| *at < self.at).last();
-            let Some(began) = last.filter(|_| life.uid != self.life.uid && life.is_there(self.at)) else { return false };
+            let Some(began) = last.filter(|_| life.uid != self.life.uid && life.is_there(self.at)) else {
+                return false;
+            };
             let ends = [life.complete_since(began), life.in_trouble(began), run.map(|run| began + deadline(run))];
             ends.into_iter().flatten().all(|end| end > self.at)
         };
@@ -151,7 +160,8 @@ impl<'a> Start<'_, 'a> {
             }
         }
         let rules = run.wave(wave)?;
-        let needed = rules.min_updated.map(|amount| amount.0.tolerated(u32::try_from(run.pools(wave).count()).unwrap_or(0)));
+        let needed =
+            rules.min_updated.map(|amount| amount.0.tolerated(u32::try_from(run.pools(wave).count()).unwrap_or(0)));
         let observed = run.strategy.failure_policy.min_observed as usize;
         let soak = SignedDuration::from_secs(i64::from(rules.soak_seconds));
         if needed.map_or(!undone.is_empty(), |needed| done < needed) {
@@ -186,7 +196,8 @@ impl<'a> Start<'_, 'a> {
         let set = self.world.line("yurtappsets", self.life.set);
         let was_left_out = set.is_some_and(|line| {
             let at_first = line.at(run.begins).into_iter();
-            let later = line.states().iter().filter(|state| since(state.deed.received)).filter_map(|state| state.object);
+            let later =
+                line.states().iter().filter(|state| since(state.deed.received)).filter_map(|state| state.object);
             at_first.chain(later).any(|set| self.leaves_out(set, pool))
         });
         was_away || was_left_out

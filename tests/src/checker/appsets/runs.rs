@@ -33,8 +33,7 @@ pub(super) struct Run<'w, 'a> {
 impl<'w, 'a> Run<'w, 'a> {
     /// All of a namespace that go by a named strategy, by number.
     pub(super) fn all(world: &'w World<'a>) -> Vec<Self> {
-        let mut runs: Vec<_> =
-            world.lines("fleetrollouts").filter_map(|(_, line)| Self::of(world, line)).collect();
+        let mut runs: Vec<_> = world.lines("fleetrollouts").filter_map(|(_, line)| Self::of(world, line)).collect();
         runs.sort_by_key(|run| run.number);
         runs
     }

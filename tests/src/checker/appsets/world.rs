@@ -95,6 +95,24 @@ impl<'a> Line<'a> {
         }
         keyed.sort_by_key(|(version, _)| *version);
         self.0 = keyed.into_iter().map(|(_, state)| state).collect();
+        self.complete();
+    }
+
+    /// Who asks for the metadata alone is answered no more; the next whole answer of the same generation has the rest.
+    fn complete(&mut self) {
+        let mut next: Option<&'a Value> = None;
+        for state in self.0.iter_mut().rev() {
+            let Some(object) = state.object else { continue };
+            if object["kind"] == "PartialObjectMetadata" {
+                let same = |whole: &&Value| {
+                    ["uid", "generation"].iter().all(|field| whole["metadata"][*field] == object["metadata"][*field])
+                };
+                state.object = next.filter(same);
+            } else {
+                next = Some(object);
+            }
+        }
+        self.0.retain(|state| state.object.is_some() || state.deed.outcome().is_none());
     }
 
     /// Every state, in order.
@@ -169,7 +187,10 @@ impl<'a> Life<'a> {
 
     /// When all pods were of this revision and available, at the earliest.
     pub(super) fn done(&self, wanted: &str) -> Option<Timestamp> {
-        self.states.iter().find(|state| revision(state) == wanted && is_complete(state)).map(|state| state.deed.received)
+        self.states
+            .iter()
+            .find(|state| revision(state) == wanted && is_complete(state))
+            .map(|state| state.deed.received)
     }
 
     /// When it was complete after this time, at the earliest.

@@ -31,7 +31,7 @@ pub(super) struct Fleet {
     pub(super) returning: Returning,
     /// Pools went back since the last release.
     pub(super) went_back: bool,
-    /// TopologyService says nothing.
+    /// `TopologyService` says nothing.
     pub(super) silent: bool,
     rules: Rules,
     timing: Timing,
@@ -46,6 +46,8 @@ pub(super) struct Fleet {
     /// Workloads that are being rolled out, since when, by pool.
     changing: BTreeMap<String, Timestamp>,
     restarts: BTreeMap<String, u32>,
+    /// A process ended that had made the run at this time, and had told nothing of it.
+    untold: Option<Timestamp>,
 }
 
 impl Fleet {
@@ -77,6 +79,7 @@ impl Fleet {
             dark: BTreeSet::new(),
             changing: BTreeMap::new(),
             restarts: BTreeMap::new(),
+            untold: None,
         };
         if let Some(strategy) = strategy {
             fleet.follow(strategy);
@@ -144,6 +147,13 @@ impl Fleet {
         self.world.known = crate::plan::Known::default();
     }
 
+    /// The process ends before the first status of the run that it made at this time.
+    pub(super) fn restart_untold(&mut self, made: Timestamp) {
+        self.run = Run::begin(None);
+        self.sightings = Sightings::default();
+        self.untold = Some(made);
+    }
+
     /// A second passes, and everything is looked at once.
     pub(super) fn tick(&mut self) {
         self.world.now += SignedDuration::from_secs(1);
@@ -161,6 +171,9 @@ impl Fleet {
             self.revision = Some(current.name.clone());
         }
         let units = self.units(&unbound, &current.name);
+        if let Some(made) = self.untold.take() {
+            units.begun_since(made).for_each(|(step, at)| self.run.activate(&step, at));
+        }
         let completed = self.last_completed.as_deref().map(Name::from);
         let course = Course {
             strategy: &self.rules.strategy,

@@ -50,7 +50,7 @@ fn strategy() -> impl Strategy<Value = Option<Value>> {
         let mut waves = Vec::new();
         if first > 0 {
             waves.push(wave("one", &POOLS[..first], one));
-            waves.push(wave("other", &POOLS[first..first + second + 1], other));
+            waves.push(wave("other", &POOLS[first..=first + second], other));
         }
         let failures = json!({
             "maxFailures": if tolerant { "50%" } else { "0%" }, "minObserved": if tolerant { 1 } else { 3 },
