@@ -8,7 +8,7 @@ mod object;
 mod spec;
 mod wire;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use api::names::app_set::{self as names, WorkloadKind};
 
@@ -29,7 +29,7 @@ pub struct Family<'a> {
     /// Workloads that it controls and that are not of the kind of its template. While there are any, none is made.
     pub former: Vec<&'a Child>,
     /// All names that are taken, of workloads of the kind, by whoever.
-    names: BTreeMap<&'a str, &'a Child>,
+    names: HashMap<&'a str, &'a Child>,
 }
 
 /// The workload of a pool.
@@ -43,10 +43,14 @@ pub struct Member<'a> {
 
 impl<'a> Family<'a> {
     /// The workloads of this YurtAppSet, whose workloads are of this kind, among those of its namespace.
-    pub fn of(owner: &Owner, kind: WorkloadKind, chosen: &BTreeSet<&str>, children: impl IntoIterator<Item = &'a Child>) -> Self {
+    pub fn of(
+        owner: &Owner,
+        kind: WorkloadKind,
+        chosen: &BTreeSet<&str>,
+        children: impl IntoIterator<Item = &'a Child>,
+    ) -> Self {
         let mut family = Self::default();
-        let mut own: BTreeMap<&str, Vec<&Child>> = BTreeMap::new();
-        let mut orphans: BTreeMap<&str, Vec<&Child>> = BTreeMap::new();
+        let (mut own, mut orphans): (Vec<(&str, &Child)>, Vec<_>) = (Vec::new(), Vec::new());
         for child in children {
             if child.kind == kind {
                 family.names.insert(&child.name, child);
@@ -54,27 +58,31 @@ impl<'a> Family<'a> {
             match (&child.controller, child.pool()) {
                 (Some(controller), pool) if controller.is(owner) => match pool {
                     _ if child.kind != kind => family.former.push(child),
-                    Some(pool) => own.entry(pool).or_default().push(child),
+                    Some(pool) => own.push((pool, child)),
                     None => family.strays.push(child),
                 },
                 (None, Some(pool))
                     if child.kind == kind && chosen.contains(pool) && child.is_openyurts(owner, pool) =>
                 {
-                    orphans.entry(pool).or_default().push(child);
+                    orphans.push((pool, child));
                 }
                 (Some(_) | None, _) => {}
             }
         }
-        for (pool, mut candidates) in own {
-            orphans.remove(pool);
-            candidates.sort_unstable_by_key(|child| child.precedence());
-            let mut candidates = candidates.into_iter();
-            family.members.extend(candidates.next().map(|child| (pool, Member { child, orphan: false })));
-            family.surplus.extend(candidates.filter(|child| !child.leaving).map(|child| (pool, child)));
+        // Sorted all at once: trees that grow with each of a thousand workloads cost several times as much, at every look.
+        let sort = |candidates: &mut Vec<(&'a str, &'a Child)>| {
+            candidates.sort_unstable_by_key(|(pool, child)| (*pool, child.precedence()));
+        };
+        sort(&mut own);
+        sort(&mut orphans);
+        for candidates in own.chunk_by(|(pool, _), (other, _)| pool == other) {
+            family.surplus.extend(candidates.iter().skip(1).filter(|(_, child)| !child.leaving));
         }
-        for (pool, candidates) in orphans {
-            let first = candidates.into_iter().min_by_key(|child| child.precedence());
-            family.members.extend(first.map(|child| (pool, Member { child, orphan: true })));
+        own.dedup_by_key(|(pool, _)| *pool);
+        orphans.dedup_by_key(|(pool, _)| *pool);
+        family.members = own.into_iter().map(|(pool, child)| (pool, Member { child, orphan: false })).collect();
+        for (pool, child) in orphans {
+            family.members.entry(pool).or_insert(Member { child, orphan: true });
         }
         family
     }

@@ -11,6 +11,7 @@ use planner::fleet::{Name, Uid};
 use serde::Serialize;
 
 use crate::commit::{Doubt, Fights, Troubles};
+use crate::observe::Planned;
 use crate::plan;
 use crate::trials::Trials;
 use crate::units::Sightings;
@@ -28,6 +29,8 @@ pub(crate) struct Memory {
     told: HashMap<&'static str, String>,
     /// When workloads were deleted; `None` until it is known what is assumed of the time before this process.
     pub(crate) deleted: Option<Vec<Timestamp>>,
+    /// The last plans, if they left nothing to do.
+    pub(crate) planned: Planned,
     /// What the last plan found, so that the next one need not look again.
     pub(crate) known: plan::Known,
     /// Differences that an apply left, by the workload's UID.

@@ -1,6 +1,7 @@
 //! First step: one snapshot of a YurtAppSet and of everything that its plan depends on, from the mirrors or read with quorum.
 
 mod newest;
+mod planned;
 mod quorum;
 
 use std::mem;
@@ -19,6 +20,8 @@ use crate::plan::{self, Input, Outlook, Pace, Plan, Read, Standing};
 use crate::pools::Pool;
 use crate::revisions::Revision;
 use crate::rollout::{Turn, strategy};
+use planned::Basis;
+pub(crate) use planned::Planned;
 pub(crate) use quorum::Unread;
 
 /// What is known at one moment.
@@ -114,6 +117,10 @@ impl Snapshot {
 
     /// Plans it.
     pub(crate) fn plan(&self, context: &Context, memory: &mut Memory, turn: &Turn) -> Plan {
+        let basis = Basis::of(self, memory);
+        if let Some(plan) = basis.as_ref().and_then(|basis| memory.planned.recall(basis, turn)) {
+            return plan;
+        }
         let refused = memory.trials.refused(self.set.metadata.generation);
         let mut plan = plan::plan(&Input {
             set: &self.set,
@@ -138,6 +145,7 @@ impl Snapshot {
             now: self.now,
         });
         memory.known = mem::take(&mut plan.known);
+        basis.iter().for_each(|basis| memory.planned.note(basis, turn, &plan));
         plan
     }
 }

@@ -16,7 +16,7 @@ use api::names;
 use api::yurt_app_set::{DEFAULT_HISTORY_LIMIT, YurtAppSet};
 use controller_runtime::rollouts::{self, Beginning, Rollout, Target};
 use jiff::{SignedDuration, Timestamp};
-use planner::rollout::{self as runs, Met, Progress, View};
+use planner::rollout::{self as runs, Progress, View};
 
 use crate::budgets;
 use crate::commit::{self, Deed, Done, Unrecorded};
@@ -59,9 +59,9 @@ pub(crate) async fn look(
     let before = Turn::everybodys(context, memory.rollout.as_deref(), snapshot);
     let (mut plan, untried) = tried(context, seen, snapshot, memory, &before).await;
     let failed = |plan: Plan, why: Error| match why {
-        Error::NotLeading(reason) => Err(reason.into()),
-        Error::Unrecorded(Unrecorded::NotLeading(reason)) => Err(reason.into()),
-        Error::Rollout(rollouts::Error::NotLeading(reason)) => Err(reason.into()),
+        Error::NotLeading(reason)
+        | Error::Unrecorded(Unrecorded::NotLeading(reason))
+        | Error::Rollout(rollouts::Error::NotLeading(reason)) => Err(reason.into()),
         why => Ok(Some(Look { plan, run: None, failed: Some(why) })),
     };
     if let Some(why) = untried {

@@ -32,13 +32,8 @@ pub struct Work<K> {
 impl<K: Clone + Ord + Display + Send + 'static> Work<K> {
     /// Elects, leads, works off the queue, and tells, as tasks of the process. The lease and the events end after the queue: its last
     /// writes need a permit, and what it did is to be told.
-    pub fn start<S, R, F, E>(
-        self,
-        process: &Process,
-        election: impl Election + 'static,
-        service: Arc<S>,
-        reconcile: R,
-    ) where
+    pub fn start<S, R, F, E>(self, process: &Process, election: impl Election + 'static, service: Arc<S>, reconcile: R)
+    where
         S: Acting + Send + 'static,
         R: Fn(K) -> F + Send + Sync + 'static,
         F: Future<Output = Result<Requeue, E>> + Send + 'static,

@@ -137,12 +137,8 @@ impl World {
 
     /// Ticks until a pool starts, and says which.
     fn next(&mut self) -> String {
-        for _ in 0..1_000 {
-            if let Some(step) = self.tick().steps.first() {
-                return step.pool.to_string();
-            }
-        }
-        panic!("nothing starts any more");
+        let mut next = || self.tick().steps.first().map(|step| step.pool.to_string());
+        (0..1_000).find_map(|_| next()).unwrap()
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use api::node_pool::{NodePool, NodePoolSpec};
-use api::rbac::NAMESPACE;
+use api::rbac::{APPSET_CONTROLLER, NAMESPACE};
 use api::yurt_app_set::YurtAppSet;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -27,7 +27,7 @@ use crate::bench::ideal::LISTED;
 use crate::checker::AuditLog;
 
 /// The controller's account.
-pub(super) const ACCOUNT: &str = "appset-controller";
+pub(super) const ACCOUNT: &str = APPSET_CONTROLLER.account;
 /// The ideal client's namespace and account.
 pub(super) const IDEAL: &str = "ideal";
 /// The `YurtAppSet`.

@@ -45,7 +45,7 @@ pub(super) struct Deed {
 pub struct Deeds {
     path: PathBuf,
     offset: u64,
-    deeds: Vec<Deed>,
+    found: Vec<Deed>,
 }
 
 impl Deed {
@@ -53,7 +53,7 @@ impl Deed {
     pub(super) fn parse(line: &str) -> Result<Option<Self>> {
         // Most lines are none of these; to read them all in full would take as long as the tests.
         let concerns = |resource: &&str| line.contains(&format!("\"resource\":\"{resource}\""));
-        if !TOLD.iter().any(|resource| concerns(&resource)) && !line.contains("appset-controller") {
+        if !TOLD.iter().any(concerns) && !line.contains("appset-controller") {
             return Ok(None);
         }
         let event: Event = serde_json::from_str(line).context("reading an audit event")?;
@@ -107,7 +107,7 @@ impl Deed {
 impl Deeds {
     /// Of the log at `path`, which may not exist yet.
     pub fn new(path: impl AsRef<Path>) -> Self {
-        Self { path: path.as_ref().to_owned(), offset: 0, deeds: Vec::new() }
+        Self { path: path.as_ref().to_owned(), offset: 0, found: Vec::new() }
     }
 
     /// Every deed until now, in the order of the answers.
@@ -120,11 +120,11 @@ impl Deeds {
             // A line without its end is being written: it is for the next time.
             while lines.read_line(&mut line)? > 0 && line.ends_with('\n') {
                 self.offset += u64::try_from(line.len())?;
-                self.deeds.extend(Deed::parse(&line).with_context(|| format!("in {line}"))?);
+                self.found.extend(Deed::parse(&line).with_context(|| format!("in {line}"))?);
                 line.clear();
             }
         }
-        Ok(&self.deeds)
+        Ok(&self.found)
     }
 }
 

@@ -155,9 +155,10 @@ impl<'a> Show<'a> {
         screen.say_all(picture);
         screen.say(&Line::new());
         let took = done.duration_since(began).as_secs_f64();
-        screen.say(&match finished {
-            true => Line::of(Tone::Good, format!("  ✓ after {took:.1} s")),
-            false => Line::of(Tone::Bad, "  ✗ not within its time: the show ends here"),
+        screen.say(&if finished {
+            Line::of(Tone::Good, format!("  ✓ after {took:.1} s"))
+        } else {
+            Line::of(Tone::Bad, "  ✗ not within its time: the show ends here")
         });
         let revision = run.object.as_ref().filter(|_| run.revision > before.revision);
         self.acts.push(Act {

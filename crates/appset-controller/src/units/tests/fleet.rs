@@ -313,6 +313,9 @@ impl Fleet {
             if matches!(step.action, Action::Delete { .. }) {
                 continue;
             }
+            let time = self.world.now;
+            let managed = json!([{"manager": names::FIELD_MANAGER, "operation": "Apply", "time": time}]);
+            self.world.workload(&step.pool)["metadata"]["managedFields"] = managed;
             if let Some(start) = planned.steps.iter().find(|start| *start.pool == *step.pool) {
                 self.run.activate(start, self.world.now);
             }
