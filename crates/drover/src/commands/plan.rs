@@ -49,7 +49,9 @@ pub struct Options {
 /// Nothing to plan.
 #[derive(Debug, thiserror::Error)]
 enum NoPlan {
-    #[error("{0}: a plan is made for a DaemonSet, such as ds/agent\n→ of a YurtAppSet, drover status tells what its run does")]
+    #[error(
+        "{0}: a plan is made for a DaemonSet, such as ds/agent\n→ of a YurtAppSet, drover status tells what its run does"
+    )]
     Kind(Target),
 }
 
