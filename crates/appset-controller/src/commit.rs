@@ -69,12 +69,16 @@ pub(crate) enum Deed {
 /// told how it stands, nor go on when something else is asked for.
 pub(crate) async fn steps(context: &Context, snapshot: &Snapshot, memory: &mut Memory, plan: &mut Plan) -> Done {
     let (mut done, mut left) = (Done::default(), Vec::new());
-    memory.troubles.keep(&plan.steps);
+    memory.troubles.keep(&plan.steps, &plan.holds);
     if !memory.stubborn.is_empty() {
         let there: HashSet<&str> = snapshot.children().iter().map(|child| child.uid.as_str()).collect();
         memory.stubborn.retain(|uid, _| there.contains(uid.as_str()));
     }
     let now = Instant::now();
+    for (pool, why, left) in memory.troubles.held(&plan.holds, now) {
+        done.look_again(left);
+        done.failures.written.insert(pool.to_owned(), why.to_owned());
+    }
     let mut due = Vec::with_capacity(plan.steps.len());
     for step in &plan.steps {
         if let Some((why, left)) = memory.troubles.waits(step, now) {

@@ -1,11 +1,11 @@
 //! Writes that failed: each is tried again after a wait of its own, whatever else the YurtAppSet is looked at for.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use chassis::backoff::Backoff;
 
-use crate::plan::{Action, Step};
+use crate::plan::{Action, Hold, Step};
 
 /// As the queue waits after reconciles that fail.
 const RETRY: Backoff = Backoff { first: Duration::from_millis(500), longest: Duration::from_mins(1) };
@@ -37,11 +37,26 @@ impl Troubles {
         Some((&trouble.why, trouble.until - now))
     }
 
-    /// The pools of these steps that wait because they failed.
+    /// The pools that wait because their write failed. `steps` are all that there would be without waves; a pool of which they say
+    /// nothing was looked at before, and nothing changed.
     pub(crate) fn failing(&self, steps: &[Step]) -> BTreeSet<String> {
         let now = Instant::now();
-        let failing = steps.iter().filter(|step| !matches!(step.action, Action::Delete { .. }));
-        failing.filter(|step| self.waits(step, now).is_some()).map(|step| step.pool.clone()).collect()
+        let writes = steps.iter().filter(|step| !matches!(step.action, Action::Delete { .. }));
+        let wanted: HashMap<&str, Attempt> = writes.map(|step| (step.pool.as_str(), Attempt::of(step))).collect();
+        let failing = self.writes().filter(|(pool, attempt, trouble)| {
+            now < trouble.until && wanted.get(pool).is_none_or(|wanted| wanted == *attempt)
+        });
+        failing.map(|(pool, ..)| pool.to_owned()).collect()
+    }
+
+    /// The pools that are held meanwhile, each with why its write failed, and for how much longer it waits.
+    pub(super) fn held(
+        &self,
+        holds: &BTreeMap<String, Hold>,
+        now: Instant,
+    ) -> impl Iterator<Item = (&str, &str, Duration)> {
+        let waits = self.writes().filter(move |(pool, _, trouble)| holds.contains_key(*pool) && now < trouble.until);
+        waits.map(move |(pool, _, trouble)| (pool, trouble.why.as_str(), trouble.until - now))
     }
 
     /// A step failed; returns when it is tried again.
@@ -58,12 +73,17 @@ impl Troubles {
         self.0.remove(&Attempt::of(step));
     }
 
-    /// Forgets what is not wanted any more.
-    pub(super) fn keep(&mut self, steps: &[Step]) {
+    /// Forgets what is not wanted any more. A pool that failed is held until it is tried again: that is no other wish.
+    pub(super) fn keep(&mut self, steps: &[Step], holds: &BTreeMap<String, Hold>) {
         if !self.0.is_empty() {
             let wanted: HashSet<_> = steps.iter().map(Attempt::of).collect();
-            self.0.retain(|attempt, _| wanted.contains(attempt));
+            let is_held = |attempt: &Attempt| attempt.pool().is_some_and(|pool| holds.contains_key(pool));
+            self.0.retain(|attempt, _| wanted.contains(attempt) || is_held(attempt));
         }
+    }
+
+    fn writes(&self) -> impl Iterator<Item = (&str, &Attempt, &Trouble)> {
+        self.0.iter().filter_map(|(attempt, trouble)| Some((attempt.pool()?, attempt, trouble)))
     }
 }
 
@@ -74,6 +94,13 @@ impl Attempt {
                 Self::Write { pool: step.pool.clone(), rendered: body.rendered().to_owned() }
             }
             Action::Delete { uid, .. } => Self::Delete { uid: uid.clone() },
+        }
+    }
+
+    fn pool(&self) -> Option<&str> {
+        match self {
+            Self::Write { pool, .. } => Some(pool),
+            Self::Delete { .. } => None,
         }
     }
 }
@@ -99,7 +126,28 @@ mod tests {
         assert_eq!(troubles.waits(&step("1"), now), Some(("no", first)));
         assert!(troubles.waits(&step("1"), now + first).is_none() && troubles.waits(&step("2"), now).is_none());
         assert!(troubles.begin(&step("1"), "no", now) >= Duration::from_millis(500), "doubled, less what is scattered");
-        troubles.keep(&[step("2")]);
+        troubles.keep(&[step("2")], &BTreeMap::new());
         assert!(troubles.waits(&step("1"), now).is_none(), "nobody wants it any more");
+    }
+
+    #[test]
+    fn a_pool_that_is_held_because_it_failed_is_remembered_and_tried_again_later_each_time() {
+        let (mut troubles, mut now) = (Troubles::default(), Instant::now());
+        let holds = BTreeMap::from([("a".to_owned(), Hold::Wave("its last write failed".to_owned()))]);
+        let mut waits = Vec::new();
+        for _ in 0..3 {
+            waits.push(troubles.begin(&step("1"), "quota", now));
+            // The run holds it, so that there is no step; or there would be one.
+            assert_eq!((troubles.failing(&[]).len(), troubles.failing(&[step("1")]).len()), (1, 1));
+            assert_eq!(troubles.failing(&[step("2")]).len(), 0, "something else is tried at once");
+            troubles.keep(&[], &holds);
+            let held: Vec<_> = troubles.held(&holds, now).collect();
+            assert_eq!(held, [("a", "quota", waits[waits.len() - 1])]);
+            now += waits[waits.len() - 1];
+            assert_eq!(troubles.held(&holds, now).count(), 0, "it is time to try again");
+        }
+        assert!(waits[0] < waits[1] && waits[1] < waits[2], "{waits:?}");
+        troubles.keep(&[], &BTreeMap::new());
+        assert_eq!(troubles.failing(&[]).len(), 0, "it is done, or nobody wants it any more");
     }
 }
