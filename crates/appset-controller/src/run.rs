@@ -2,7 +2,6 @@
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use api::names::app_set as names;
 use chassis::access::{Allow, Table};
@@ -32,12 +31,6 @@ use crate::metrics::Metrics;
 use crate::mirrors::{self, Mirrors, SeenSet, target};
 use crate::reach::{Reachable, Topology};
 use crate::reconcile::reconcile;
-
-/// How often readiness is looked at until it is there.
-const READINESS_EVERY: Duration = Duration::from_millis(100);
-
-/// How often what the FleetRollout objects say is taken in for `RolloutService`, where no plan tells more.
-const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// Why the service did not start or did not end as it should.
 #[derive(Debug, thiserror::Error)]
@@ -206,19 +199,7 @@ fn follow(process: &Process, context: &Arc<Context>, watches: &WatchMetrics) {
     process.until_stopped("controllerrevisions", revisions);
     context.desk.follow(process, watches);
     let of = context.clone();
-    let listed = process.readiness().register("mirrors");
-    process.until_stopped("readiness", async move {
-        while !of.is_listed() {
-            tokio::time::sleep(READINESS_EVERY).await;
-        }
-        // Before anybody is sent here: whoever asks is answered.
-        of.desk.sweep(of.gate.term().is_some());
-        listed.ready();
-        loop {
-            tokio::time::sleep(SWEEP_EVERY).await;
-            of.desk.sweep(of.gate.term().is_some());
-        }
-    });
+    context.desk.attend(process, context.gate.clone(), move || of.is_listed());
 }
 
 /// Looks at everything again as yurt-manager comes and goes.

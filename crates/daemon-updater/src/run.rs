@@ -1,7 +1,6 @@
 //! Puts the service together.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use api::daemon_set::DaemonSet;
 use chassis::access::{Allow, Table};
@@ -29,12 +28,6 @@ use crate::config::Config;
 use crate::context::{Context, Metrics, Runs};
 use crate::pools::Pools;
 use crate::reconcile::reconcile;
-
-/// How often readiness is looked at until it is there.
-const READINESS_EVERY: Duration = Duration::from_millis(100);
-
-/// How often what the FleetRollout objects say is taken in for `RolloutService`, where no plan tells more.
-const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// Why the service did not start or did not end as it should.
 #[derive(Debug, thiserror::Error)]
@@ -193,19 +186,7 @@ fn follow(process: &Process, context: &Arc<Context>, watches: &WatchMetrics, nei
         }
     });
     let of = context.clone();
-    let listed = process.readiness().register("mirrors");
-    process.until_stopped("readiness", async move {
-        while !of.is_listed() {
-            tokio::time::sleep(READINESS_EVERY).await;
-        }
-        // Before anybody is sent here: whoever asks is answered.
-        of.desk.sweep(of.gate.term().is_some());
-        listed.ready();
-        loop {
-            tokio::time::sleep(SWEEP_EVERY).await;
-            of.desk.sweep(of.gate.term().is_some());
-        }
-    });
+    context.desk.attend(process, context.gate.clone(), move || of.is_listed());
 }
 
 /// Elects, leads, works off the queue, and tells.

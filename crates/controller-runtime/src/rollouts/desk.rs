@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 use super::{Metrics, Rollout, Standings, approvals};
 use crate::events::{EventRecorder, Subject};
-use crate::lease::Leadership;
+use crate::lease::{Gate, Leadership};
 use crate::mirror::Mirror;
 use crate::queue::Queue;
 use crate::rollout_service::Served;
@@ -22,6 +22,12 @@ use crate::watch::{WatchMetrics, WatchTarget};
 
 /// Changes that are our own writing most often are looked at together, this long after the first.
 const LATER: Duration = Duration::from_millis(200);
+
+/// How often readiness is looked at until it is there.
+const READINESS_EVERY: Duration = Duration::from_millis(100);
+
+/// How often what the FleetRollout objects say is taken in for `RolloutService`, where no plan tells more.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// What a controller's targets are, and as whom it writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,6 +124,24 @@ impl Desk {
         process.until_stopped("approvalrequests", approvals);
     }
 
+    /// Makes the process ready once all of the controller's mirrors are complete, and takes in from then on what the objects say of
+    /// runs of which no plan of this process tells.
+    pub fn attend(self: &Arc<Self>, process: &Process, gate: Gate, is_listed: impl Fn() -> bool + Send + 'static) {
+        let (of, listed) = (self.clone(), process.readiness().register("mirrors"));
+        process.until_stopped("readiness", async move {
+            while !is_listed() {
+                tokio::time::sleep(READINESS_EVERY).await;
+            }
+            // Before anybody is sent here: whoever asks is answered.
+            of.sweep(gate.term().is_some());
+            listed.ready();
+            loop {
+                tokio::time::sleep(SWEEP_EVERY).await;
+                of.sweep(gate.term().is_some());
+            }
+        });
+    }
+
     /// Whether every mirror is complete.
     pub fn is_listed(&self) -> bool {
         self.rollouts.is_listed() && self.strategies.is_listed() && self.approvals.is_listed()
@@ -142,7 +166,7 @@ impl Desk {
     }
 
     /// Takes in what the objects say of the runs of which no plan of this process tells: see [`Served::sweep`].
-    pub fn sweep(&self, leading: bool) {
+    fn sweep(&self, leading: bool) {
         let mut own = self.rollouts.all();
         own.retain(|run| self.kind.is_of(run));
         self.served.sweep(&own, leading);
