@@ -20,6 +20,7 @@ mod observer;
 mod places;
 mod rules;
 mod start;
+mod tail;
 mod timeline;
 mod units;
 mod verdict;

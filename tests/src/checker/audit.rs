@@ -1,14 +1,13 @@
 //! The API server's audit log: who asked for what, when, and what came of it.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::tail::Tail;
 use super::timeline::Published;
 
 /// The key under which the API server tells two tokens of one account apart.
@@ -53,11 +52,7 @@ pub struct Call {
 
 /// Follows the log's file: reads what was appended since.
 #[derive(Debug)]
-pub struct AuditLog {
-    path: PathBuf,
-    offset: u64,
-    calls: Vec<Call>,
-}
+pub struct AuditLog(Tail<Call>);
 
 impl Call {
     /// Whether the API server did as it was asked.
@@ -114,24 +109,12 @@ impl Call {
 impl AuditLog {
     /// The log at `path`, which may not exist yet.
     pub fn new(path: impl AsRef<Path>) -> Self {
-        Self { path: path.as_ref().to_owned(), offset: 0, calls: Vec::new() }
+        Self(Tail::new(path.as_ref()))
     }
 
     /// Every call until now, in the order of their answers.
     pub fn read(&mut self) -> Result<&[Call]> {
-        if self.path.exists() {
-            let mut file = File::open(&self.path).with_context(|| format!("opening {}", self.path.display()))?;
-            file.seek(SeekFrom::Start(self.offset))?;
-            let mut lines = BufReader::new(file);
-            let mut line = String::new();
-            // A line without its end is being written: it is for the next time.
-            while lines.read_line(&mut line)? > 0 && line.ends_with('\n') {
-                self.offset += u64::try_from(line.len())?;
-                self.calls.extend(Call::parse(&line).with_context(|| format!("in {line}"))?);
-                line.clear();
-            }
-        }
-        Ok(&self.calls)
+        self.0.read(Call::parse)
     }
 }
 

@@ -1,13 +1,13 @@
 //! Writes that were accepted, with the whole answer, as the audit log has them.
 
-use std::fs::File;
-use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
+
+use crate::checker::tail::Tail;
 
 /// The kinds whose history is told by their writes, whoever wrote.
 const TOLD: [&str; 7] = [
@@ -42,11 +42,7 @@ pub(super) struct Deed {
 
 /// Follows the log's file: reads what was appended since.
 #[derive(Debug)]
-pub struct Deeds {
-    path: PathBuf,
-    offset: u64,
-    found: Vec<Deed>,
-}
+pub struct Deeds(Tail<Deed>);
 
 impl Deed {
     /// Reads one line of the log. `None` for what changed nothing and for what is about other things.
@@ -107,24 +103,12 @@ impl Deed {
 impl Deeds {
     /// Of the log at `path`, which may not exist yet.
     pub fn new(path: impl AsRef<Path>) -> Self {
-        Self { path: path.as_ref().to_owned(), offset: 0, found: Vec::new() }
+        Self(Tail::new(path.as_ref()))
     }
 
     /// Every deed until now, in the order of the answers.
     pub(super) fn read(&mut self) -> Result<&[Deed]> {
-        if self.path.exists() {
-            let mut file = File::open(&self.path).with_context(|| format!("opening {}", self.path.display()))?;
-            file.seek(SeekFrom::Start(self.offset))?;
-            let mut lines = BufReader::new(file);
-            let mut line = String::new();
-            // A line without its end is being written: it is for the next time.
-            while lines.read_line(&mut line)? > 0 && line.ends_with('\n') {
-                self.offset += u64::try_from(line.len())?;
-                self.found.extend(Deed::parse(&line).with_context(|| format!("in {line}"))?);
-                line.clear();
-            }
-        }
-        Ok(&self.found)
+        self.0.read(Deed::parse)
     }
 }
 
