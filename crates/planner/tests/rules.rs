@@ -72,10 +72,7 @@ fn a_node_counts_as_reachable_only_after_a_minute_without_a_break() {
 #[test]
 fn broken_pods_go_first_and_never_block_healthy_ones() {
     let mut world = world(30, 10);
-    for i in [2, 5, 11, 17, 23] {
-        world.pods[i][0].ready = None;
-        world.pods[i][0].trouble = Some(world.now);
-    }
+    [2, 5, 11, 17, 23].into_iter().for_each(|at| world.spoil(at));
     world.release("r2", Release::Good);
     let first = world.tick(CALM);
     assert_eq!(first.steps.len(), 3, "allowed of them at once");
@@ -89,20 +86,12 @@ fn units_broken_before_and_after_are_no_failure_and_leave_the_budget() {
     let mut world = world(30, 10);
     // Five nodes on which nothing ever runs; the release is good elsewhere.
     let broken = [2, 5, 11, 17, 23];
-    let spoil = |world: &mut World| {
-        for i in broken {
-            for pod in &mut world.pods[i] {
-                pod.ready = None;
-                pod.trouble = pod.trouble.or(Some(world.now));
-            }
-        }
-    };
-    spoil(&mut world);
+    broken.iter().for_each(|at| world.spoil(*at));
     world.release("r2", Release::Good);
     let mut done = false;
     for _ in 0..7200 {
         done |= world.tick(CALM).report.phase == RunPhase::Completed;
-        spoil(&mut world);
+        broken.iter().for_each(|at| world.spoil(*at));
     }
     assert!(done, "{:?}", world.run);
     let verdicts =

@@ -1,34 +1,14 @@
 //! When a wave is over and what comes before the next: success, soak, approvals, deadlines. 40 nodes in 4 pools of 10.
-#![expect(clippy::unwrap_used, reason = "test code outside #[test] functions")]
 
 mod model;
 
 use jiff::SignedDuration;
-use model::{Release, World, completed};
+use model::{Release, World, all, completed, wave};
 use planner::rollout::{Decided, Hold, News, Plan, Point, RunPhase, WaveState};
-use planner::strategy::{Amount, Approval, OnInconclusive, Selector, SlowStart, Strategy, Wave, Waves};
+use planner::strategy::{Amount, Approval, OnInconclusive, Strategy, Wave, Waves};
 
 const CALM: u64 = 300;
 const HOUR: i64 = 3600;
-
-/// A wave of these pools.
-fn wave(name: &str, pools: &[&str]) -> Wave {
-    Wave { pools: pools.iter().map(|pool| (*pool).into()).collect(), ..Wave::named(name) }
-}
-
-/// A wave of all pools.
-fn all(name: &str) -> Wave {
-    Wave { pool_selector: Some(Selector::default()), ..Wave::named(name) }
-}
-
-fn world(waves: Vec<Wave>) -> World {
-    let strategy = Strategy {
-        waves: Waves::new(waves).unwrap(),
-        slow_start: SlowStart::None,
-        ..Strategy::implied(Amount::Percent(100))
-    };
-    World::new(7, 40, 4, strategy)
-}
 
 fn minutes(n: i64) -> SignedDuration {
     SignedDuration::from_mins(n)
@@ -50,7 +30,7 @@ fn held(plan: &Plan) -> Option<&'static str> {
 
 #[test]
 fn soak_counts_from_the_success_of_this_revision() {
-    let mut world = world(vec![Wave { soak: minutes(10), ..wave("canary", &["pool-00"]) }]);
+    let mut world = World::in_waves(vec![Wave { soak: minutes(10), ..wave("canary", &["pool-00"]) }]);
     world.release("r2", Release::Good);
     world.run_until(600, CALM, |_, plan| plan.report.phase == RunPhase::Soaking).unwrap();
     let plan = world.tick(CALM);
@@ -69,7 +49,7 @@ fn soak_counts_from_the_success_of_this_revision() {
 #[test]
 fn a_soak_survives_the_process_and_promotion_skips_it() {
     let soaking = |name: &str, pool: &str| Wave { soak: minutes(60), ..wave(name, &[pool]) };
-    let mut world = world(vec![soaking("canary", "pool-00"), soaking("second", "pool-01"), all("others")]);
+    let mut world = World::in_waves(vec![soaking("canary", "pool-00"), soaking("second", "pool-01"), all("others")]);
     world.release("r2", Release::Good);
     world.run_until(600, CALM, |_, plan| plan.report.phase == RunPhase::Soaking).unwrap();
     world.run_until(1800, CALM, |_, _| false);
@@ -90,7 +70,7 @@ fn a_soak_survives_the_process_and_promotion_skips_it() {
 fn a_wave_waits_for_approval_before_or_after() {
     let before = Wave { approval: Approval::BeforeWave, ..wave("canary", &["pool-00"]) };
     let after = Wave { approval: Approval::AfterWave, soak: minutes(10), ..wave("second", &["pool-01"]) };
-    let mut world = world(vec![before, after]);
+    let mut world = World::in_waves(vec![before, after]);
     world.release("r2", Release::Good);
     let plan = world.tick(CALM);
     assert_eq!((plan.report.phase, plan.steps.len()), (RunPhase::AwaitingApproval, 0));
@@ -127,7 +107,7 @@ fn the_first_revision_of_a_daemon_set_asks_nobody() {
 fn one_approval_after_another_is_asked_for_each_by_itself() {
     let first = Wave { approval: Approval::AfterWave, ..wave("canary", &["pool-00"]) };
     let second = Wave { approval: Approval::BeforeWave, ..wave("second", &["pool-01"]) };
-    let mut world = world(vec![first, second]);
+    let mut world = World::in_waves(vec![first, second]);
     world.release("r2", Release::Good);
     world.run_until(HOUR, CALM, |_, plan| plan.report.phase == RunPhase::AwaitingApproval).unwrap();
     let asked = |world: &World| world.news.iter().filter(|news| matches!(news, News::AwaitingApproval(_))).count();
@@ -144,7 +124,7 @@ fn one_approval_after_another_is_asked_for_each_by_itself() {
 
 #[test]
 fn a_rejected_wave_never_opens_and_is_announced_after_a_day() {
-    let mut world = world(vec![Wave { approval: Approval::BeforeWave, ..wave("canary", &["pool-00"]) }]);
+    let mut world = World::in_waves(vec![Wave { approval: Approval::BeforeWave, ..wave("canary", &["pool-00"]) }]);
     world.release("r2", Release::Good);
     approve(&mut world, "canary", Point::BeforeWave, false);
     approve(&mut world, "canary", Point::BeforeWave, true);
@@ -161,7 +141,7 @@ fn a_rejected_wave_never_opens_and_is_announced_after_a_day() {
 
 #[test]
 fn pausing_between_waves_opens_nothing() {
-    let mut world = world(vec![wave("canary", &["pool-00"])]);
+    let mut world = World::in_waves(vec![wave("canary", &["pool-00"])]);
     world.release("r2", Release::Good);
     world.tick(CALM);
     world.control.desired = planner::rollout::DesiredState::Paused;
@@ -183,7 +163,7 @@ fn enough_settled_units_make_a_wave_succeed_and_the_others_follow() {
         max_unavailable: Some(Amount::Count(5)),
         ..wave("canary", &["pool-00"])
     };
-    let mut world = world(vec![canary]);
+    let mut world = World::in_waves(vec![canary]);
     world.release("r2", Release::Good);
     let opened = world.run_until(HOUR, CALM, |_, plan| plan.report.waves[1].state == WaveState::Open).unwrap();
     assert!(opened < 120, "five of ten are enough: {opened} s");
@@ -194,22 +174,15 @@ fn enough_settled_units_make_a_wave_succeed_and_the_others_follow() {
 
 #[test]
 fn too_few_settled_units_hold_the_run() {
-    let mut world = world(vec![Wave { min_updated: Some(Amount::Percent(90)), ..wave("canary", &["pool-00"]) }]);
+    let mut world =
+        World::in_waves(vec![Wave { min_updated: Some(Amount::Percent(90)), ..wave("canary", &["pool-00"]) }]);
     // Two of ten never worked, and do not now.
     let broken = [0, 4];
-    let spoil = |world: &mut World| {
-        for i in broken {
-            for pod in &mut world.pods[i] {
-                pod.ready = None;
-                pod.trouble = pod.trouble.or(Some(world.now));
-            }
-        }
-    };
-    spoil(&mut world);
+    broken.iter().for_each(|at| world.spoil(*at));
     world.release("r2", Release::Good);
     for _ in 0..900 {
         world.tick(CALM);
-        spoil(&mut world);
+        broken.iter().for_each(|at| world.spoil(*at));
     }
     let plan = world.tick(CALM);
     assert_eq!((plan.report.phase, held(&plan)), (RunPhase::Held, Some("TooFewSettled")), "{}", plan.report.sentence);
@@ -219,7 +192,7 @@ fn too_few_settled_units_hold_the_run() {
 #[test]
 fn a_wave_without_reachable_units_holds_or_proceeds_at_its_deadline() {
     for policy in [OnInconclusive::Hold, OnInconclusive::Proceed] {
-        let mut world = world(vec![Wave { on_inconclusive: policy, ..wave("canary", &["pool-00"]) }]);
+        let mut world = World::in_waves(vec![Wave { on_inconclusive: policy, ..wave("canary", &["pool-00"]) }]);
         (0..40).step_by(4).for_each(|i| world.set_up(i, false));
         world.run_until(120, CALM, |_, _| false);
         world.release("r2", Release::Good);

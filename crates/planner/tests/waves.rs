@@ -1,11 +1,10 @@
 //! Waves, one rule after another, in the small world: 40 nodes in 4 pools of 10 (`pool-00` to `pool-03`), unless said
 //! otherwise. Every plan is also checked by the invariants, inside `plan`.
-#![expect(clippy::unwrap_used, reason = "test code outside #[test] functions")]
 
 mod model;
 
 use jiff::SignedDuration;
-use model::{Release, World, completed, halted};
+use model::{Release, World, all, completed, halted, wave};
 use planner::fleet::Name;
 use planner::rollout::{HaltReason, Hold, News, Plan, RunPhase, WaveState};
 use planner::strategy::{Amount, PoolLabels, Selector, SlowStart, Strategy, Wave, Waves};
@@ -13,29 +12,10 @@ use planner::strategy::{Amount, PoolLabels, Selector, SlowStart, Strategy, Wave,
 const CALM: u64 = 300;
 const HOUR: i64 = 3600;
 
-/// A wave of these pools.
-fn wave(name: &str, pools: &[&str]) -> Wave {
-    Wave { pools: pools.iter().map(|pool| (*pool).into()).collect(), ..Wave::named(name) }
-}
-
 /// A wave of all pools with this label.
 fn labelled(name: &str, key: &str, value: &str) -> Wave {
     let labels = vec![(key.into(), value.into())];
     Wave { pool_selector: Some(Selector { labels, expressions: vec![] }), ..Wave::named(name) }
-}
-
-/// A wave of all pools.
-fn all(name: &str) -> Wave {
-    Wave { pool_selector: Some(Selector::default()), ..Wave::named(name) }
-}
-
-fn world(waves: Vec<Wave>) -> World {
-    let strategy = Strategy {
-        waves: Waves::new(waves).unwrap(),
-        slow_start: SlowStart::None,
-        ..Strategy::implied(Amount::Percent(100))
-    };
-    World::new(7, 40, 4, strategy)
 }
 
 fn minutes(n: i64) -> SignedDuration {
@@ -68,7 +48,7 @@ fn at(world: &World, pool: &str, revision: &str) -> usize {
 
 #[test]
 fn waves_go_one_after_another_and_what_nobody_chose_is_the_rest() {
-    let mut world = world(vec![wave("canary", &["pool-02"]), wave("second", &["pool-00", "pool-03"])]);
+    let mut world = World::in_waves(vec![wave("canary", &["pool-02"]), wave("second", &["pool-00", "pool-03"])]);
     world.news.clear();
     world.release("r2", Release::Good);
     let plan = world.tick(CALM);
@@ -94,7 +74,7 @@ fn a_wave_without_units_is_told_when_it_opens() {
         pool_selector: Some(labelled("x", "tier", "nowhere").pool_selector.unwrap()),
         ..wave("canary", &["pol-02"])
     };
-    let mut world = world(vec![typo]);
+    let mut world = World::in_waves(vec![typo]);
     world.news.clear();
     world.release("r2", Release::Good);
     world.tick(CALM);
@@ -114,7 +94,7 @@ fn the_first_wave_that_matches_has_a_pool_and_limits_are_by_name() {
     // By label, limited to one: pool-01 before pool-03. Then half of the three that are left, rounded up: two.
     let canary = Wave { max_pools: Some(Amount::Count(1)), ..labelled("canary", "tier", "lab") };
     let half = Wave { max_pools: Some(Amount::Percent(50)), ..all("half") };
-    let mut world = world(vec![canary, half]);
+    let mut world = World::in_waves(vec![canary, half]);
     world.labels = vec![labels("pool-01", "lab"), labels("pool-02", "shop"), labels("pool-03", "lab")];
     world.release("r2", Release::Good);
     let plan = world.tick(CALM);
@@ -132,7 +112,7 @@ fn what_has_begun_keeps_its_pools_whatever_becomes_of_labels() {
         pools.iter().map(|pool| PoolLabels { pool: (*pool).into(), labels: lab.clone() }).collect()
     };
     let canary = Wave { soak: minutes(10), ..labelled("canary", "tier", "lab") };
-    let mut world = world(vec![canary]);
+    let mut world = World::in_waves(vec![canary]);
     world.labels = labels(&["pool-01"]);
     world.release("r2", Release::Good);
     world.tick(CALM);
@@ -150,7 +130,7 @@ fn what_has_begun_keeps_its_pools_whatever_becomes_of_labels() {
 fn a_strategy_edited_in_the_middle_moves_nothing_that_has_begun() {
     // A run's strategy is a snapshot. Should another come all the same, names tell what has begun.
     let edited = |waves: Vec<Wave>| Waves::new(waves).unwrap();
-    let mut world = world(vec![wave("canary", &["pool-00"]), wave("second", &["pool-01"])]);
+    let mut world = World::in_waves(vec![wave("canary", &["pool-00"]), wave("second", &["pool-01"])]);
     world.strategy.max_unavailable = Amount::Count(4);
     world.release("r2", Release::Good);
     world.tick(CALM);
@@ -170,7 +150,7 @@ fn a_strategy_edited_in_the_middle_moves_nothing_that_has_begun() {
 #[test]
 fn pools_that_turn_up_or_empty_in_the_middle_of_a_run() {
     let soaking = Wave { soak: minutes(10), ..wave("canary", &["pool-00", "pool-01"]) };
-    let mut world = world(vec![soaking, wave("second", &["pool-02", "new"])]);
+    let mut world = World::in_waves(vec![soaking, wave("second", &["pool-02", "new"])]);
     world.release("r2", Release::Good);
     world.run_until(300, CALM, |_, plan| plan.report.phase == RunPhase::Soaking).unwrap();
     // Five nodes of pool-03 move to a pool that a wave to come has named, one to a pool nobody knows; pool-02 is emptied.
@@ -195,7 +175,7 @@ fn pools_that_turn_up_or_empty_in_the_middle_of_a_run() {
 
 #[test]
 fn a_wave_that_loses_all_its_pools_does_not_block_the_next() {
-    let mut world = world(vec![wave("canary", &["pool-00"]), wave("nobody", &["nowhere"])]);
+    let mut world = World::in_waves(vec![wave("canary", &["pool-00"]), wave("nobody", &["nowhere"])]);
     world.release("r2", Release::Good);
     world.tick(CALM);
     for i in (0..world.nodes.len()).rev().filter(|i| i % 4 == 0).collect::<Vec<_>>() {
@@ -216,7 +196,7 @@ fn budgets_of_wave_and_pool_bind_beside_the_runs() {
         (Some(Amount::Count(100)), None, 8),
     ] {
         let canary = Wave { max_unavailable: of_wave, ..wave("canary", &["pool-00", "pool-01"]) };
-        let mut world = world(vec![canary]);
+        let mut world = World::in_waves(vec![canary]);
         // 8 of 40 for the run; a wave without a budget has the run's 20 %, of its own 20 units.
         world.strategy.max_unavailable = Amount::Percent(20);
         world.strategy.max_unavailable_per_pool = of_pool;
@@ -237,7 +217,8 @@ fn budgets_of_wave_and_pool_bind_beside_the_runs() {
 
 #[test]
 fn a_budget_of_zero_stops_its_wave_and_says_so() {
-    let mut world = world(vec![Wave { max_unavailable: Some(Amount::Count(0)), ..wave("canary", &["pool-00"]) }]);
+    let mut world =
+        World::in_waves(vec![Wave { max_unavailable: Some(Amount::Count(0)), ..wave("canary", &["pool-00"]) }]);
     world.release("r2", Release::Good);
     let plan = world.tick(CALM);
     assert_eq!((plan.report.phase, plan.steps.len()), (RunPhase::Held, 0));
@@ -247,7 +228,7 @@ fn a_budget_of_zero_stops_its_wave_and_says_so() {
 #[test]
 fn as_many_pools_of_a_wave_are_under_change_as_may_be() {
     for (limit, most) in [(Amount::Count(1), 1), (Amount::Percent(50), 2), (Amount::Percent(100), 4)] {
-        let mut world = world(vec![Wave { max_concurrent_pools: Some(limit), ..all("wave") }]);
+        let mut world = World::in_waves(vec![Wave { max_concurrent_pools: Some(limit), ..all("wave") }]);
         world.strategy.max_unavailable_per_pool = Some(Amount::Percent(30));
         world.release("r2", Release::Good);
         let mut seen = 0;
@@ -273,7 +254,7 @@ fn as_many_pools_of_a_wave_are_under_change_as_may_be() {
 #[test]
 fn a_failing_canary_halts_and_later_waves_are_untouched() {
     for size in [1, 2, 10] {
-        let mut world = world(vec![wave("canary", &["tiny"])]);
+        let mut world = World::in_waves(vec![wave("canary", &["tiny"])]);
         for i in 0..size {
             world.nodes[i].pool = "tiny".into();
         }
@@ -290,7 +271,7 @@ fn a_failing_canary_halts_and_later_waves_are_untouched() {
 
 #[test]
 fn a_release_superseded_in_the_middle_of_a_wave_begins_with_the_first_again() {
-    let mut world = world(vec![wave("canary", &["pool-00"]), wave("second", &["pool-01"])]);
+    let mut world = World::in_waves(vec![wave("canary", &["pool-00"]), wave("second", &["pool-01"])]);
     world.strategy.max_unavailable = Amount::Count(4);
     world.release("r2", Release::Good);
     world.run_until(HOUR, CALM, |_, plan| plan.report.waves[1].state == WaveState::Open).unwrap();
@@ -323,7 +304,7 @@ fn ninety_of_a_hundred_offline_never_start_more_than_one() {
 
 #[test]
 fn broken_units_of_later_waves_block_nobody_for_ever() {
-    let mut world = world(vec![wave("canary", &["pool-00"])]);
+    let mut world = World::in_waves(vec![wave("canary", &["pool-00"])]);
     world.strategy.max_unavailable = Amount::Percent(10);
     // Six of 40 are broken in pools whose turn has not come; four may be down.
     let broken = [1, 2, 3, 5, 6, 7];
@@ -340,7 +321,7 @@ fn broken_units_of_later_waves_block_nobody_for_ever() {
 #[test]
 fn no_wave_opens_before_there_is_a_strategy() {
     // The implied wave of all pools is called as the first wave of the strategy that comes then.
-    let mut world = world(vec![wave("all", &["pool-00"])]);
+    let mut world = World::in_waves(vec![wave("all", &["pool-00"])]);
     let named = std::mem::replace(&mut world.strategy, Strategy::implied(Amount::Count(0)));
     world.held = Some(Hold::InvalidStrategy { why: "there is none".to_owned() });
     world.release("r2", Release::Good);

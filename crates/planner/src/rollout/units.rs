@@ -1,5 +1,7 @@
 //! First pass: the state of each unit now. Activations begin, settle or get a verdict here, and nowhere else.
 
+mod verdict;
+
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
@@ -247,10 +249,7 @@ impl Eyes<'_, '_> {
             // Any other verdict stands until the unit settles after all.
             _ if self.has_settled(unit, pod) => Outcome::Settled,
             Outcome::Open => self.verdict(unit, pod, &track.activation),
-            // Kubernetes goes on with its workload: it succeeds or fails, only later.
-            Outcome::Lost if self.are_pools() && activation.left.is_none() => {
-                self.verdict(unit, pod, &track.activation)
-            }
+            Outcome::Lost => self.verdict_on_lost(unit, pod, &track.activation),
             verdict => verdict,
         };
     }
@@ -261,37 +260,6 @@ impl Eyes<'_, '_> {
         let since = pod.and_then(|pod| pod.ready).zip(unit.node.link.ready_since());
         let known = !self.input.is_stale();
         known && since.is_some_and(|(pod, node)| self.revisit.due(pod.since.max(node) + self.settle()))
-    }
-
-    fn verdict(&mut self, unit: &Unit<'_>, pod: Option<&Pod>, activation: &Activation) -> Outcome {
-        if self.input.is_stale() {
-            return Outcome::Open;
-        }
-        let Input { timing, strategy, .. } = self.input;
-        let Some(node_ready) = unit.node.link.ready_since() else {
-            let brake = activation.left.unwrap_or(self.input.now) + timing.brake;
-            return if self.revisit.due(brake) { Outcome::Lost } else { Outcome::Open };
-        };
-        let trouble = pod.and_then(|pod| pod.trouble).map(|since| since.max(activation.at) + timing.failed_after);
-        let late = activation.at.max(node_ready) + strategy.progress_deadline;
-        let failed = trouble.is_some_and(|at| self.revisit.due(at)) | self.revisit.due(late);
-        let missing = activation.absent.is_some_and(|since| self.revisit.due(since + timing.replacement_after));
-        match (failed, missing) {
-            (_, true) => Outcome::ReplacementMissing,
-            (true, _) if activation.was_down => Outcome::PreExisting,
-            (true, _) => Outcome::Failed,
-            (false, false) => Outcome::Open,
-        }
-    }
-
-    /// A settled unit can still fail while it is exposed.
-    fn verdict_on_settled(&mut self, pod: Option<&Pod>, track: &Track) -> Outcome {
-        let Input { now, timing, strategy, .. } = self.input;
-        let trouble = pod.and_then(|pod| pod.trouble).filter(|_| track.is_exposed(*now, strategy.exposure));
-        match trouble {
-            Some(since) if !self.input.is_stale() && self.revisit.due(since + timing.failed_after) => Outcome::Failed,
-            _ => Outcome::Settled,
-        }
     }
 
     fn keeps_slot_while_away(&mut self, track: &mut Track) -> bool {

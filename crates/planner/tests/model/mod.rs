@@ -11,7 +11,7 @@ use planner::rollout::{
     Control, Decided, Facts, Hold, Input, LossSeen, News, Plan, Progress, Run, RunPhase, Target, Unit, UnitKind, View,
     plan,
 };
-use planner::strategy::{PoolLabels, Strategy, Timing};
+use planner::strategy::{Amount, PoolLabels, Selector, SlowStart, Strategy, Timing, Wave, Waves};
 
 /// SplitMix64: small, and good enough to draw delays.
 pub struct Rng(pub u64);
@@ -137,6 +137,16 @@ impl World {
         world
     }
 
+    /// 40 nodes in 4 pools of 10 (`pool-00` to `pool-03`), in these waves, limited by nothing else.
+    pub fn in_waves(waves: Vec<Wave>) -> Self {
+        let strategy = Strategy {
+            waves: Waves::new(waves).unwrap(),
+            slow_start: SlowStart::None,
+            ..Strategy::implied(Amount::Percent(100))
+        };
+        Self::new(7, 40, 4, strategy)
+    }
+
     /// The template changes.
     pub fn release(&mut self, revision: &str, release: Release) {
         self.number += 1;
@@ -158,6 +168,14 @@ impl World {
     pub fn set_up(&mut self, i: usize, up: bool) {
         self.up[i] = up;
         self.changed_at[i] = self.now;
+    }
+
+    /// The node's pods crash-loop.
+    pub fn spoil(&mut self, i: usize) {
+        for pod in &mut self.pods[i] {
+            pod.ready = None;
+            pod.trouble = pod.trouble.or(Some(self.now));
+        }
     }
 
     /// The node is deleted, with all that was on it.
@@ -303,6 +321,16 @@ impl World {
         self.news.extend(plan.report.news.iter().cloned());
         plan
     }
+}
+
+/// A wave of these pools.
+pub fn wave(name: &str, pools: &[&str]) -> Wave {
+    Wave { pools: pools.iter().map(|pool| (*pool).into()).collect(), ..Wave::named(name) }
+}
+
+/// A wave of all pools.
+pub fn all(name: &str) -> Wave {
+    Wave { pool_selector: Some(Selector::default()), ..Wave::named(name) }
 }
 
 /// A pod that has been Ready since it was made.
