@@ -1,8 +1,10 @@
 //! What the suites on a real cluster stand on: a [`Testbed`] (cluster, watcher, updaters) and on it [`Scene`]s, each with its
 //! own namespace and nodes, so that several run at once. Everything ends with the program, however that ends.
 
+mod allowed;
 mod appset;
 mod pace;
+mod rights;
 mod runs;
 mod scene;
 pub mod service;
@@ -14,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
+pub use allowed::{allowed, has_rights};
 pub use appset::{APPSET_CONTROLLER, APPSET_USER, AppSet, Estate, Pods, condition, says};
 pub use pace::Pace;
 pub use scene::{SCENE_LABEL, Scene};

@@ -16,7 +16,7 @@ use crate::supervisor::{Program, Supervisor, leftovers};
 use crate::tools::Tools;
 
 /// Killing five processes and deleting their files takes well under a second; a busy disk longer.
-const DOWN_WITHIN: Duration = Duration::from_secs(30);
+const DOWN_WITHIN: Duration = Duration::from_mins(2);
 
 /// What is known of a named cluster; the content of its `cluster.json`.
 #[derive(Debug, Serialize, Deserialize)]

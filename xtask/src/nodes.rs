@@ -40,8 +40,8 @@ impl Nodes {
         let nodes = fleet.nodes();
         let names: Vec<String> = nodes.iter().map(kube::ResourceExt::name_any).collect();
         stream::iter(nodes).map(|node| self.add(node)).buffer_unordered(PARALLEL).try_collect::<Vec<()>>().await?;
-        // A tenth of a second a node on a busy machine, and a minute for anything else.
-        let patience = Duration::from_mins(1) + Duration::from_millis(100) * u32::try_from(names.len())?;
+        // A tenth of a second a node on a busy machine, and some minutes for anything else.
+        let patience = Duration::from_mins(3) + Duration::from_millis(100) * u32::try_from(names.len())?;
         self.await_ready(&names, true, patience).await
     }
 
@@ -103,7 +103,7 @@ impl Nodes {
         let old = self.api.get(name).await.with_context(|| format!("reading node {name}"))?;
         self.delete(&[name]).await?;
         self.add(shape::again(&old)).await?;
-        self.await_ready(&[name], true, Duration::from_mins(1)).await
+        self.await_ready(&[name], true, Duration::from_mins(3)).await
     }
 
     /// Waits until each of the nodes is Ready, or none is.

@@ -77,7 +77,7 @@ fn processes_with(flag: &str, dir: &Path) -> Result<Vec<Pid>> {
 }
 
 async fn until(mut done: impl FnMut() -> Result<bool>) -> Result<()> {
-    for _ in 0..1_000 {
+    for _ in 0..10_000 {
         if done()? {
             return Ok(());
         }

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use xtask::process::{Process, Spec};
 use xtask::supervisor::Exit;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 #[tokio::test]
 async fn its_output_and_end_are_known() -> Result<()> {

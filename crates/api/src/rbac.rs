@@ -130,6 +130,9 @@ pub const APPSET_CONTROLLER: Service = Service {
     everywhere: &[
         Rule::on("apps.openyurt.io", "yurtappsets", &["get", "list", "watch"]),
         Rule::on("apps.openyurt.io", "yurtappsets/status", &["patch"]),
+        // Workloads and revisions block the deletion of their owner: to say so needs this right where the admission plugin
+        // OwnerReferencesPermissionEnforcement is on.
+        Rule::on("apps.openyurt.io", "yurtappsets/finalizers", &["update"]),
         Rule::on("apps.openyurt.io", "nodepools", &["list", "watch"]),
         // Server-side apply makes what is not there: patch is not enough for that.
         Rule::on("apps", "deployments", &["create", "delete", "get", "list", "patch", "watch"]),
@@ -272,6 +275,7 @@ mod tests {
                 "fleetrollouts",
                 "fleetrollouts/status",
                 "statefulsets",
+                "yurtappsets/finalizers",
                 "yurtappsets/status",
             ]
         );

@@ -92,16 +92,27 @@ fn pods(rendered: &Rendered, child: &Child, live: &Value, same_revision: bool) -
     }
 }
 
-/// The merge patch after which a workload's fields that yurt-manager wrote are Drover's; `None` if there are none.
-pub fn conversion(child: &Child, body: &Value) -> Option<Value> {
-    let managed_fields = converted(&child.managed_fields, body)?;
-    let Child { uid, resource_version, .. } = child;
-    Some(json!({"metadata": {"uid": uid, "resourceVersion": resource_version, "managedFields": managed_fields}}))
+/// Whether who owns the fields of a workload has to be changed before this is applied: yurt-manager owns some, or Drover owns replicas
+/// that the YurtAppSet leaves out now. Server-side apply alone would set such replicas to Kubernetes' default, 1, where an autoscaler
+/// is to have them.
+pub fn must_convert(child: &Child, body: &Value) -> bool {
+    child.managers.yurt_manager || (child.managers.replicas && leaves_replicas(body))
+}
+
+/// The merge patch that changes who owns the fields of a workload, of this version of it; `None` if there is nothing to change.
+pub fn conversion(object: &Value, body: &Value) -> Option<Value> {
+    let metadata = &object["metadata"];
+    let managed_fields = converted(&metadata["managedFields"], body)?;
+    let (uid, version) = (&metadata["uid"], &metadata["resourceVersion"]);
+    Some(json!({"metadata": {"uid": uid, "resourceVersion": version, "managedFields": managed_fields}}))
+}
+
+fn leaves_replicas(body: &Value) -> bool {
+    body.pointer("/spec/replicas").is_none()
 }
 
 /// The `managedFields` of a workload in which what yurt-manager wrote is what Drover applied, so that what is not asked for any more
-/// goes away; `None` if yurt-manager wrote nothing. Replicas that the YurtAppSet leaves out are nobody's afterwards, and stay what
-/// they are.
+/// goes away. Replicas that the YurtAppSet leaves out are nobody's afterwards, and stay what they are. `None` if it is so already.
 fn converted(managed_fields: &Value, body: &Value) -> Option<Value> {
     let entries = managed_fields.as_array()?;
     let whole = |entry: &Value| entry["subresource"].as_str().unwrap_or_default().is_empty();
@@ -109,15 +120,16 @@ fn converted(managed_fields: &Value, body: &Value) -> Option<Value> {
         |entry: &Value| entry["manager"] == names::YURT_MANAGER && entry["operation"] == "Update" && whole(entry);
     let ours =
         |entry: &Value| entry["manager"] == names::FIELD_MANAGER && entry["operation"] == "Apply" && whole(entry);
-    let last = entries.iter().rfind(|entry| theirs(entry))?;
+    let lets_go =
+        |entry: &&Value| ours(entry) && leaves_replicas(body) && !entry["fieldsV1"]["f:spec"]["f:replicas"].is_null();
+    let last = entries.iter().rfind(|entry| theirs(entry)).or_else(|| entries.iter().find(lets_go))?;
     let mut fields = Map::new();
     for entry in entries.iter().filter(|entry| theirs(entry) || ours(entry)) {
         unite(&mut fields, entry["fieldsV1"].as_object());
     }
-    let replicas = body.pointer("/spec/replicas").is_some();
     // The name prefix was for the API server when it made the object.
     for (part, field) in
-        [("f:metadata", "f:generateName")].into_iter().chain((!replicas).then_some(("f:spec", "f:replicas")))
+        [("f:metadata", "f:generateName")].into_iter().chain(leaves_replicas(body).then_some(("f:spec", "f:replicas")))
     {
         if let Some(part) = fields.get_mut(part).and_then(Value::as_object_mut) {
             part.remove(field);

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use api::names::app_set::{self as names, WorkloadKind};
 
 use crate::render::Owner;
-pub use object::{Child, Controller, Counts};
+pub use object::{Child, Controller, Counts, Managers};
 pub use spec::Spec;
 pub(crate) use wire::Object;
 

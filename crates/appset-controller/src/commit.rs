@@ -12,6 +12,7 @@ use std::pin::pin;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use api::fleet_rollout::FleetRollout;
 use api::names::app_set::WorkloadKind;
 use controller_runtime::causes::Causes;
 use futures::stream::{self, StreamExt};
@@ -20,6 +21,7 @@ use k8s_openapi::api::apps::v1 as apps;
 use kube::Resource;
 
 use crate::context::Context;
+use crate::drift::Difference;
 use crate::memory::Memory;
 use crate::metrics::Written;
 use crate::observe::Snapshot;
@@ -35,8 +37,8 @@ use write::Fate;
 /// So soon is looked again at what was another object by the time of the write.
 const MOVED: Duration = Duration::from_millis(500);
 
-/// So long a look begins writes. A write takes some milliseconds, so that of the time between two looks little is lost.
-const SLICE: Duration = Duration::from_secs(2);
+/// So long a look begins writes, unless something else is asked for: what it costs to stop and look again is little beside that.
+const SLICE: Duration = Duration::from_secs(5);
 
 /// What became of a plan's steps.
 #[derive(Debug, Default)]
@@ -91,9 +93,10 @@ pub(crate) async fn steps(context: &Context, snapshot: &Snapshot, memory: &mut M
             due.push(step);
         }
     }
-    let began = OnceLock::new();
-    let writes: Vec<_> = due.into_iter().map(|step| carry_out(context, snapshot, step, &began)).collect();
-    let mut outcomes = pin!(stream::iter(writes).buffer_unordered(usize::from(context.config.kube.writes_at_once)));
+    let (began, run) = (OnceLock::new(), memory.rollout.as_ref().map(|rollout| rollout.object.clone()));
+    let writes: Vec<_> =
+        due.into_iter().map(|step| carry_out(context, snapshot, run.as_deref(), step, &began)).collect();
+    let mut outcomes = pin!(stream::iter(writes).buffer_unordered(usize::from(context.config.writes_at_once)));
     while let Some((step, fate)) = outcomes.next().await {
         if let (Fate::Unanswered(_), Some(doubt)) = (&fate, Doubt::of(step)) {
             memory.doubts.push(doubt);
@@ -150,13 +153,14 @@ pub(crate) async fn steps(context: &Context, snapshot: &Snapshot, memory: &mut M
 async fn carry_out<'a>(
     context: &Context,
     snapshot: &Snapshot,
+    run: Option<&FleetRollout>,
     step: &'a Step,
     began: &OnceLock<Instant>,
 ) -> (&'a Step, Fate) {
     // The semaphore, which all YurtAppSets share, is never closed. Time counts from the first turn: whoever had to wait for that, because
     // of others, writes all the same.
     let _turn = context.writes.acquire().await;
-    if began.get_or_init(Instant::now).elapsed() >= SLICE || snapshot.is_superseded(context) {
+    if began.get_or_init(Instant::now).elapsed() >= SLICE || snapshot.is_superseded(context, run) {
         return (step, Fate::NotBegun);
     }
     let namespace = snapshot.set.metadata.namespace.as_deref().unwrap_or_default();
@@ -192,7 +196,7 @@ pub(crate) fn collection(kind: WorkloadKind, namespace: &str) -> String {
 }
 
 /// What an apply left otherwise would be applied for ever.
-fn note_left(memory: &mut Memory, step: &Step, left: Vec<String>) {
+fn note_left(memory: &mut Memory, step: &Step, left: Vec<Difference>) {
     let Action::Apply { uid, .. } = &step.action else { return };
     if left.is_empty() {
         memory.stubborn.remove(uid);

@@ -1,11 +1,8 @@
 //! What appset-controller can be told.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
 use chassis::workers::WorkerSetting;
 use chassis::{About, Flag, Period, Refused, ServiceConfig};
-use controller_runtime::client::ClientSettings;
+use controller_runtime::client::Kube;
 use controller_runtime::lease::{Lease, YurtManager};
 use controller_runtime::rollout_service::Settings as RolloutService;
 use jiff::SignedDuration;
@@ -23,6 +20,9 @@ const DAY: u64 = 86_400_000;
 pub struct Config {
     /// How many YurtAppSets are worked on at once: 1 to 256, or auto. AdminService.SetWorkers changes it at run time.
     pub workers: WorkerSetting,
+    /// How many workloads may be written at once, of all YurtAppSets.
+    #[schemars(range(min = 1, max = 256))]
+    pub writes_at_once: u16,
     /// The API server.
     pub kube: Kube,
     /// The election of the one replica that acts.
@@ -39,19 +39,6 @@ pub struct Config {
     pub peers: Peers,
     /// `RolloutService`: how far each run is, and why it does not go on.
     pub rollout_service: RolloutService,
-}
-
-/// The API server.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Kube {
-    /// Kubeconfig file; not set: $KUBECONFIG, ~/.kube/config, then the pod's service account.
-    pub kubeconfig: Option<PathBuf>,
-    /// How long a write may take. A new leader waits so long before it acts.
-    pub write_timeout: Period<100, 60_000>,
-    /// How many workloads may be written at once, of all YurtAppSets.
-    #[schemars(range(min = 1, max = 256))]
-    pub writes_at_once: u16,
 }
 
 /// What becomes of a YurtAppSet that the API server refuses in some of its pools.
@@ -134,17 +121,6 @@ impl ServiceConfig for Config {
     }
 }
 
-impl Kube {
-    /// The client's settings.
-    pub fn settings(&self) -> ClientSettings {
-        ClientSettings {
-            kubeconfig: self.kubeconfig.clone(),
-            write_timeout: self.write_timeout.get(),
-            ..ClientSettings::default()
-        }
-    }
-}
-
 impl Held {
     /// As plans take it.
     pub fn on_refusal(self) -> OnRefusal {
@@ -159,7 +135,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             workers: WorkerSetting::default(),
-            kube: Kube { kubeconfig: None, write_timeout: Period::of_millis::<10_000>(), writes_at_once: 16 },
+            writes_at_once: 16,
+            kube: Kube::default(),
             lease: Lease::named(crate::FIELD_MANAGER),
             refusals: Refusals { hold: Held::default() },
             deletions: Deletions { percent_per_minute: 10 },
@@ -175,12 +152,12 @@ impl Timing {
     /// The planner's timings; those about nodes are not asked for.
     pub fn plan(&self) -> plan::Timing {
         plan::Timing {
-            reachable_after: signed(self.reachable_after.get()),
+            reachable_after: self.reachable_after.signed(),
             node_monitor_grace: SignedDuration::ZERO,
-            settle_margin: signed(self.settle_margin.get()),
-            failed_after: signed(self.failed_after.get()),
-            watch_stale: signed(self.watch_stale.get()),
-            escalate_after: signed(self.escalate_after.get()),
+            settle_margin: self.settle_margin.signed(),
+            failed_after: self.failed_after.signed(),
+            watch_stale: self.watch_stale.signed(),
+            escalate_after: self.escalate_after.signed(),
             ..plan::Timing::default()
         }
     }
@@ -197,10 +174,6 @@ impl Default for Timing {
             escalate_after: Period::of_millis::<DAY>(),
         }
     }
-}
-
-fn signed(duration: Duration) -> SignedDuration {
-    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
 }
 
 #[cfg(test)]

@@ -26,10 +26,11 @@ use crate::reach::Reachable;
 /// Changes of workloads come in bursts, most of them of counts, and are looked at together, this long after the first.
 const WORKLOADS: Duration = Duration::from_millis(200);
 
-/// A look takes longer the more workloads a YurtAppSet has, and they change the more often: what a change costs stays the same when
-/// looks are the rarer. So much later for each workload, and at most so late.
-const PER_WORKLOAD: Duration = Duration::from_millis(1);
-const LATEST: Duration = Duration::from_secs(1);
+/// A look costs the more the more workloads a YurtAppSet has, and these change the more often: what a change costs stays the same when
+/// looks are the rarer. So much later for each workload, and at most so late; half of it where a pool waits that may have its turn by
+/// what changed.
+const PER_WORKLOAD: Duration = Duration::from_millis(2);
+const LATEST: Duration = Duration::from_secs(5);
 
 /// Changes of NodePools come in bursts too, and may touch every YurtAppSet.
 const POOLS: Duration = Duration::from_millis(100);
@@ -63,19 +64,24 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// A YurtAppSet came, changed or went.
+    /// A YurtAppSet came, changed or went. A status is most often the one just written, which the watch shows before the answer comes.
     pub(crate) fn on_set(&self, key: Option<&Name>) {
         let Some(key) = key else { return self.listed.notify_one() };
-        let there: Vec<Uid> = self.mirrors.sets.of(&**key).iter().map(|set| set.uid).collect();
+        let sets = self.mirrors.sets.of(&**key);
+        let there: Vec<Uid> = sets.iter().map(|set| set.uid).collect();
         self.memories.keep(key, &there).into_iter().for_each(|gone| self.desk.release(gone));
-        there.into_iter().for_each(|uid| self.queue.add(uid));
+        for set in sets {
+            let delay = if set.is_news() { Duration::ZERO } else { self.patience(key, set.uid) };
+            self.queue.add_after(set.uid, delay);
+        }
     }
 
     /// A workload or a revision of a YurtAppSet changed.
     pub(crate) fn on_belonging(&self, key: Option<&Name>) {
         let Some(key) = key else { return self.listed.notify_one() };
-        let delay = patience(self.mirrors.workloads(key));
-        self.mirrors.sets.of(&**key).iter().for_each(|set| self.queue.add_after(set.uid, delay));
+        for set in self.mirrors.sets.of(&**key) {
+            self.queue.add_after(set.uid, self.patience(key, set.uid));
+        }
     }
 
     /// A NodePool came, changed or went: it concerns who names it and who chooses by labels.
@@ -89,6 +95,11 @@ impl Context {
                 self.queue.add_after(seen.uid, POOLS);
             }
         }
+    }
+
+    /// How long changes of what belongs to a YurtAppSet are gathered.
+    fn patience(&self, key: &Name, set: Uid) -> Duration {
+        patience(self.mirrors.workloads(key), self.memories.has_waiting(set))
     }
 
     /// The bound of each workload's own rolling update, where the API server keeps it.
@@ -120,9 +131,10 @@ impl Context {
 }
 
 /// How long changes of so many workloads are gathered.
-fn patience(workloads: usize) -> Duration {
-    let workloads = u32::try_from(workloads).unwrap_or(u32::MAX);
-    PER_WORKLOAD.saturating_mul(workloads).clamp(WORKLOADS, LATEST)
+fn patience(workloads: usize, has_waiting: bool) -> Duration {
+    let most = PER_WORKLOAD.saturating_mul(u32::try_from(workloads).unwrap_or(u32::MAX)).min(LATEST);
+    let most = if has_waiting { most / 2 } else { most };
+    most.max(WORKLOADS)
 }
 
 /// The mirrors in numbers, for `AdminService.Dump`.
@@ -161,8 +173,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn changes_of_many_workloads_are_gathered_for_longer() {
-        let waits = [0, 20, 200, 500, 1_000, 1_000_000].map(|workloads| patience(workloads).as_millis());
-        assert_eq!(waits, [200, 200, 200, 500, 1_000, 1_000]);
+    fn changes_of_many_workloads_are_gathered_for_longer_and_half_as_long_where_a_pool_waits() {
+        let waits = |has_waiting| {
+            [0, 20, 200, 500, 1_000, 1_000_000].map(|workloads| patience(workloads, has_waiting).as_millis())
+        };
+        assert_eq!(
+            (waits(false), waits(true)),
+            ([200, 200, 400, 1_000, 2_000, 5_000], [200, 200, 200, 500, 1_000, 2_500])
+        );
     }
 }

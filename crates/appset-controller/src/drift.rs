@@ -2,9 +2,12 @@
 //!
 //! The API server writes more than it was given (defaults) and some of it otherwise (`0.5` of a CPU as `500m`; what is empty not at
 //! all), and others may have fields of their own. None of that is a difference. A difference that applying does not remove must not
-//! be applied for ever: the planner is told which ones an apply left.
+//! be applied for ever: the planner is told which ones an apply left, and of what is there instead, so that another value is drift
+//! again.
 
 mod quantity;
+
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 
 use serde_json::{Map, Value};
 
@@ -29,8 +32,25 @@ const KEYS: [(&str, &[&str]); 13] = [
     ("ownerReferences", &["uid"]),
 ];
 
-/// The places at which something that is wanted is not there, as paths, in the order of what is wanted. `path` is where both stand.
-pub fn differences(path: &str, wanted: &Value, live: &Value) -> Vec<String> {
+/// A place at which something that is wanted is not there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Difference {
+    /// Where, as a path.
+    pub path: String,
+    /// The hash of what is there instead.
+    pub live: u64,
+}
+
+impl Difference {
+    fn at(path: &[String], live: impl Hash) -> Self {
+        let mut hasher = DefaultHasher::new();
+        live.hash(&mut hasher);
+        Self { path: path.concat(), live: hasher.finish() }
+    }
+}
+
+/// The places at which something that is wanted is not there, in the order of what is wanted. `path` is where both stand.
+pub fn differences(path: &str, wanted: &Value, live: &Value) -> Vec<Difference> {
     let mut found = Vec::new();
     let mut path = path.split('.').filter(|part| !part.is_empty()).fold(Vec::new(), |mut path: Vec<String>, part| {
         path.push(format!("{}{part}", if path.is_empty() { "" } else { "." }));
@@ -40,7 +60,7 @@ pub fn differences(path: &str, wanted: &Value, live: &Value) -> Vec<String> {
     found
 }
 
-fn look(wanted: &Value, live: Option<&Value>, path: &mut Vec<String>, found: &mut Vec<String>) {
+fn look(wanted: &Value, live: Option<&Value>, path: &mut Vec<String>, found: &mut Vec<Difference>) {
     match (wanted, live) {
         (wanted, None | Some(Value::Null)) if is_empty(wanted) => {}
         (Value::Object(wanted), Some(Value::Object(live))) => {
@@ -52,16 +72,16 @@ fn look(wanted: &Value, live: Option<&Value>, path: &mut Vec<String>, found: &mu
         }
         (Value::Array(wanted), Some(Value::Array(live))) => look_at_list(wanted, live, path, found),
         (wanted, Some(live)) if same(wanted, live) => {}
-        (_, None | Some(_)) => found.push(path.concat()),
+        (_, live) => found.push(Difference::at(path, live)),
     }
 }
 
-fn look_at_list(wanted: &[Value], live: &[Value], path: &mut Vec<String>, found: &mut Vec<String>) {
+fn look_at_list(wanted: &[Value], live: &[Value], path: &mut Vec<String>, found: &mut Vec<Difference>) {
     let list = path.last().map_or("", |part| part.trim_start_matches('.'));
     let keys = KEYS.iter().find(|(name, _)| *name == list).map(|(_, keys)| *keys);
     let keyed = keys.filter(|_| wanted.iter().chain(live).all(Value::is_object));
     if keyed.is_none() && wanted.len() != live.len() {
-        found.push(path.concat());
+        found.push(Difference::at(path, live));
         return;
     }
     for (index, item) in wanted.iter().enumerate() {
@@ -73,7 +93,7 @@ fn look_at_list(wanted: &[Value], live: &[Value], path: &mut Vec<String>, found:
         match counterpart {
             Some(counterpart) => look(item, Some(counterpart), path, found),
             // Not even an empty item is there by being left out.
-            None => found.push(path.concat()),
+            None => found.push(Difference::at(path, ())),
         }
         path.pop();
     }
@@ -107,6 +127,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    /// Where they differ.
+    fn differences(path: &str, wanted: &Value, live: &Value) -> Vec<String> {
+        super::differences(path, wanted, live).into_iter().map(|difference| difference.path).collect()
+    }
 
     fn pod(container: &Value) -> Value {
         json!({"spec": {"template": {"spec": {"containers": [container]}}}})
@@ -150,5 +175,14 @@ mod tests {
             differences("", &json!({"b": 0, "a": "1", "c": [1]}), &json!({"b": 1, "a": "2", "c": []})),
             ["a", "b", "c"]
         );
+    }
+
+    #[test]
+    fn another_value_at_the_same_place_is_another_difference() {
+        let at = |live: Value| super::differences("", &json!({"image": "a"}), &live).remove(0);
+        assert_eq!(at(json!({"image": "b"})), at(json!({"image": "b"})));
+        assert_eq!(at(json!({"image": "b"})).path, at(json!({"image": "c"})).path);
+        assert_ne!(at(json!({"image": "b"})), at(json!({"image": "c"})));
+        assert_ne!(at(json!({"image": "b"})), at(json!({})));
     }
 }

@@ -43,7 +43,7 @@ mod trials;
 pub mod units;
 
 pub use config::Config;
-pub use run::{RunError, run};
+pub use run::run;
 
 /// What Drover owns under server-side apply, and the name of its Lease.
 const FIELD_MANAGER: &str = api::names::app_set::FIELD_MANAGER;

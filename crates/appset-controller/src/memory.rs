@@ -11,8 +11,9 @@ use planner::fleet::{Name, Uid};
 use serde::Serialize;
 
 use crate::commit::{Doubt, Fights, Troubles};
-use crate::observe::Planned;
-use crate::plan;
+use crate::drift::Difference;
+use crate::observe::{Occupied, Planned};
+use crate::plan::{self, Hold};
 use crate::trials::Trials;
 use crate::units::Sightings;
 
@@ -31,10 +32,14 @@ pub(crate) struct Memory {
     pub(crate) deleted: Option<Vec<Timestamp>>,
     /// The last plans, if they left nothing to do.
     pub(crate) planned: Planned,
+    /// Names that somebody else's workloads have.
+    pub(crate) occupied: Occupied,
     /// What the last plan found, so that the next one need not look again.
     pub(crate) known: plan::Known,
+    /// Which revision each pool had last.
+    pub(crate) last_seen: plan::LastSeen,
     /// Differences that an apply left, by the workload's UID.
-    pub(crate) stubborn: HashMap<String, BTreeSet<String>>,
+    pub(crate) stubborn: HashMap<String, BTreeSet<Difference>>,
     /// Writes that failed, and when they are tried again.
     pub(crate) troubles: Troubles,
     /// Repairs of what somebody changes again and again.
@@ -87,6 +92,14 @@ impl Memories {
 
     pub(crate) fn clear(&self) {
         self.lock().clear();
+    }
+
+    /// Whether pools of a YurtAppSet waited for others when it was looked at last. So it is where nobody knows.
+    pub(crate) fn has_waiting(&self, uid: Uid) -> bool {
+        let wave = Hold::Wave(String::new()).kind();
+        let memories = self.lock();
+        let report = memories.get(&uid).and_then(|memory| memory.report.as_ref());
+        report.is_none_or(|report| report.held.contains_key(wave))
     }
 
     /// The last report of each YurtAppSet, by name.

@@ -1,15 +1,19 @@
 //! First step: one snapshot of a YurtAppSet and of everything that its plan depends on, from the mirrors or read with quorum.
 
 mod newest;
+mod occupied;
 mod planned;
 mod quorum;
 
 use std::mem;
 use std::sync::Arc;
+use std::time::Instant;
 
 use api::annotations;
-use api::yurt_app_set::YurtAppSet;
+use api::fleet_rollout::FleetRollout;
+use api::yurt_app_set::{InvalidSelector, YurtAppSet};
 use controller_runtime::lease::Neighbour;
+use controller_runtime::mirror::Mirrored as _;
 use jiff::Timestamp;
 
 use crate::children::Child;
@@ -17,10 +21,11 @@ use crate::context::Context;
 use crate::memory::Memory;
 use crate::mirrors::{Deployment, SeenSet, StatefulSet};
 use crate::plan::{self, Input, Outlook, Pace, Plan, Read, Standing};
-use crate::pools::Pool;
+use crate::pools::{Pool, select};
 use crate::revisions::Revision;
 use crate::rollout::{Turn, strategy};
 use planned::Basis;
+pub(crate) use occupied::Occupied;
 pub(crate) use planned::Planned;
 pub(crate) use quorum::Unread;
 
@@ -35,6 +40,8 @@ pub(crate) struct Snapshot {
     pub(crate) standing: Standing,
     pub(crate) pools: Arc<[Pool]>,
     pub(crate) history: Vec<Revision>,
+    /// The highest number of a revision that has a run.
+    floor: i64,
     deployments: Vec<Arc<Deployment>>,
     stateful_sets: Vec<Arc<StatefulSet>>,
     pub(crate) now: Timestamp,
@@ -52,6 +59,7 @@ impl Snapshot {
             rival,
             pools: mirrors.pools(),
             history: mirrors.revisions.of(&*key).iter().map(|seen| seen.revision.clone()).collect(),
+            floor: context.desk.last(seen.uid).map_or(0, |last| last.number),
             deployments: mirrors.deployments.of(&*key),
             stateful_sets: mirrors.stateful_sets.of(&*key),
             now: Timestamp::now(),
@@ -81,6 +89,16 @@ impl Snapshot {
         Ok(self.newest)
     }
 
+    /// Whether the NodePools that the YurtAppSet chooses are those that were seen, with their labels. Two watches have no order between
+    /// them, and a run that begins before its pools are seen takes the waves in which there is nobody for finished.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(crate) async fn has_all_pools(&self, context: &Context) -> Result<bool, Unread> {
+        let now = quorum::pools(&context.client).await?;
+        Ok(chosen(&self.set, &self.pools) == chosen(&self.set, &now))
+    }
+
     /// The workloads with what they are now, after the writes.
     pub(crate) fn renewed(self, context: &Context, seen: &SeenSet) -> Self {
         let key = seen.key();
@@ -89,13 +107,15 @@ impl Snapshot {
         Self { deployments, stateful_sets, now: Timestamp::now(), ..self }
     }
 
-    /// Whether something else is asked for by now, as far as the mirror shows.
-    pub(crate) fn is_superseded(&self, context: &Context) -> bool {
+    /// Whether something else is asked for by now of the YurtAppSet or of its run, as far as the mirrors show.
+    pub(crate) fn is_superseded(&self, context: &Context, run: Option<&FleetRollout>) -> bool {
         let uid = self.set.metadata.uid.as_deref().unwrap_or_default().parse().unwrap_or_default();
-        let now = context.mirrors.sets.get(uid).and_then(|seen| seen.read.clone().ok());
-        now.is_none_or(|now| {
-            now.metadata.generation != self.set.metadata.generation || now.metadata.deletion_timestamp.is_some()
-        })
+        let set = context.mirrors.sets.get(uid).and_then(|seen| seen.read.clone().ok());
+        let steered = |run: &FleetRollout| {
+            let now = context.desk.rollouts.get(run.uid());
+            now.is_some_and(|now| now.metadata.generation > run.metadata.generation)
+        };
+        set.is_none_or(|set| !newest::is_same(&set.metadata, &self.set.metadata)) || run.is_some_and(steered)
     }
 
     /// The workloads.
@@ -117,6 +137,7 @@ impl Snapshot {
 
     /// Plans it.
     pub(crate) fn plan(&self, context: &Context, memory: &mut Memory, turn: &Turn) -> Plan {
+        memory.occupied.forget(Instant::now());
         let basis = Basis::of(self, memory);
         if let Some(plan) = basis.as_ref().and_then(|basis| memory.planned.recall(basis, turn)) {
             return plan;
@@ -128,13 +149,16 @@ impl Snapshot {
             read: self.read,
             children: &self.children(),
             history: &self.history,
+            floor: self.floor,
             standing: self.standing.clone(),
             released: turn.released.clone(),
             returns: &turn.returns,
             last_completed: turn.last_completed.as_deref(),
             max_unavailable: turn.max_unavailable,
             taken: &memory.trials.taken(),
+            occupied: memory.occupied.names(),
             known: &memory.known,
+            last_seen: &memory.last_seen,
             refused: &refused,
             on_refusal: context.config.refusals.hold.on_refusal(),
             stubborn: &memory.stubborn,
@@ -145,9 +169,18 @@ impl Snapshot {
             now: self.now,
         });
         memory.known = mem::take(&mut plan.known);
+        if self.read == Read::Quorum {
+            memory.occupied.note(&plan, Instant::now());
+        }
         basis.iter().for_each(|basis| memory.planned.note(basis, turn, &plan));
         plan
     }
+}
+
+/// The pools of a YurtAppSet, as far as waves are about them.
+fn chosen(set: &YurtAppSet, pools: &[Pool]) -> Result<Vec<Pool>, InvalidSelector> {
+    let alike = |pool: &&Pool| (*pool).clone().seen(pool.uid, None);
+    Ok(select(&set.spec, pools)?.pools.values().map(alike).collect())
 }
 
 /// A strategy that no RolloutStrategy can have the name of.
@@ -157,7 +190,7 @@ fn misnamed(set: &YurtAppSet) -> Option<String> {
 }
 
 /// Who else drives YurtAppSets, or may.
-fn rival(context: &Context) -> Option<String> {
+pub(crate) fn rival(context: &Context) -> Option<String> {
     let yurt = &context.config.yurt_manager;
     if yurt.ignore {
         return None;

@@ -8,6 +8,7 @@ mod deletions;
 mod hold;
 mod input;
 mod known;
+mod last_seen;
 mod pool;
 mod step;
 mod target;
@@ -27,6 +28,7 @@ pub use deletions::Pace;
 pub use hold::Hold;
 pub use input::{Input, OnRefusal, Read, Released, Standing};
 pub use known::Known;
+pub use last_seen::LastSeen;
 pub use step::{Action, Body, Cause, Step, Trial};
 use target::Targets;
 
@@ -128,6 +130,7 @@ fn retire(plan: &mut Plan, input: &Input<'_>, family: &Family<'_>) {
     used.extend(input.set.status.as_ref().map(|status| status.current_revision.as_str()));
     let pinned = pins::pins(input.set).unwrap_or_default();
     used.extend(pinned.values().map(String::as_str));
+    used.extend(input.last_seen.revisions());
     used.extend(input.returns.values().map(String::as_str).chain(input.last_completed));
     match revisions::surplus(&Owner::of(input.set), input.history, &used, input.set.spec.revision_history_limit) {
         // A workload that a mirror does not show may be of one of them.

@@ -7,18 +7,18 @@ use std::time::{Duration, Instant};
 
 use api::yurt_app_set::YurtAppSetStatus;
 use controller_runtime::client::Place;
+use jiff::Timestamp;
 use kube::Resource;
 use serde_json::{Map, Value, json};
 
 use crate::commit::Done;
 use crate::context::Context;
 use crate::memory::{Memory, Report};
-use crate::mirrors::SeenSet;
-use crate::observe::Snapshot;
+use crate::mirrors::{SeenSet, Unreadable};
+use crate::observe::{Snapshot, rival};
 use crate::plan::Plan;
 use crate::reconcile::Error;
-use crate::status::status;
-pub(crate) use tell::unreadable;
+use crate::status;
 
 /// Two writes of a status are so far apart.
 const STATUS_EVERY: Duration = Duration::from_millis(500);
@@ -37,7 +37,8 @@ pub(crate) async fn publish(
 ) -> Result<Option<Duration>, Error> {
     let children = snapshot.children();
     let outlook = snapshot.outlook(&children);
-    let wanted = status(&snapshot.set, &outlook, plan, &done.failures, snapshot.now);
+    memory.last_seen.look(&outlook);
+    let wanted = status::status(&snapshot.set, &outlook, plan, &done.failures, snapshot.now);
     tell::tell(context, seen, memory, &snapshot, plan, done, &wanted);
     memory.report = Some(report(&wanted, outlook.selection.map_or(0, |selection| selection.pools.len()), plan, done));
     if snapshot.rival.is_some() {
@@ -45,6 +46,22 @@ pub(crate) async fn publish(
         return Ok(None);
     }
     write(context, seen, snapshot.set.status.as_ref(), &wanted, memory).await
+}
+
+/// Tells of an object that is no YurtAppSet, in its status too, where that can be read.
+pub(crate) async fn unreadable(
+    context: &Context,
+    seen: &SeenSet,
+    memory: &mut Memory,
+    unreadable: &Unreadable,
+) -> Result<Option<Duration>, Error> {
+    tell::unreadable(context, seen, memory, unreadable);
+    let before = unreadable.status.as_ref().filter(|_| rival(context).is_none());
+    let Some(before) = before else { return Ok(None) };
+    let wanted = status::unreadable(before, unreadable.generation, &unreadable.to_string(), Timestamp::now());
+    // One that is not there yet is written whole: a definition may ask for each of its fields.
+    let before = Some(before).filter(|before| **before != YurtAppSetStatus::default());
+    write(context, seen, before, &wanted, memory).await
 }
 
 async fn write(

@@ -16,15 +16,11 @@ use crate::context::Context;
 use crate::memory::Memory;
 use crate::mirrors::SeenSet;
 use crate::observe::{Snapshot, Unread};
-use crate::plan::Hold;
 use crate::trials::Untried;
 use crate::{pace, publish, rollout};
 
 /// What is about to show is looked for again so soon.
 const SOON: Duration = Duration::from_millis(500);
-
-/// So often is looked whether a name that somebody else's workload has is free: no watch tells of that.
-const NAME_TAKEN: Duration = Duration::from_secs(15);
 
 /// Why a YurtAppSet could not be brought forward.
 #[derive(Debug, thiserror::Error)]
@@ -87,8 +83,8 @@ pub(crate) async fn reconcile(context: Arc<Context>, key: Uid) -> Result<Requeue
         }
         Ok(set) => advance(&context, &seen, set, &mut memory).await,
         Err(unreadable) => {
-            publish::unreadable(&context, &seen, &mut memory, unreadable);
-            Ok(Requeue::Await)
+            let late = publish::unreadable(&context, &seen, &mut memory, unreadable).await;
+            late.map(|late| late.map_or(Requeue::Await, Requeue::After))
         }
     };
     // What was remembered in an earlier term is not worth remembering, nor of what went meanwhile.
@@ -145,7 +141,7 @@ async fn advance(
     }
     let revisit = revisit.map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default());
     let soon = is_behind.then_some(SOON);
-    let taken = plan.holds.values().any(|hold| matches!(hold, Hold::NameTaken(_))).then_some(NAME_TAKEN);
+    let taken = memory.occupied.again();
     let next = [revisit, done.again, late, soon, taken, memory.trials.again(), settled?].into_iter().flatten().min();
     Ok(next.map_or(Requeue::Await, Requeue::After))
 }

@@ -128,6 +128,7 @@ impl Renderer {
         }
         stamp::stamp(&mut object, &self.stamps(pool))?;
         stamp::check_labels(&object, &pool.name)?;
+        stamp::check_replicas(&object)?;
         let template = Hash::of(&object["spec"]["template"]);
         let mut body = self.identified(object, &pool.name);
         annotate(&mut body, names::TEMPLATE, &template.to_string());
@@ -162,11 +163,16 @@ impl Renderer {
     fn identified(&self, mut object: Value, pool: &str) -> Value {
         let Owner { name, namespace, uid } = &self.owner;
         let described = |field: &str| object["metadata"].get(field).cloned().unwrap_or_else(|| json!({}));
+        let mut annotations = described("annotations");
+        // What Drover itself says there, a template that was copied from a workload must not.
+        for own in [names::RENDERED, names::TEMPLATE, names::KEPT_TEMPLATE] {
+            annotations.as_object_mut().map(|annotations| annotations.remove(own));
+        }
         let metadata = json!({
             "name": names::workload(self.kind, name, pool),
             "namespace": namespace,
             "labels": described("labels"),
-            "annotations": described("annotations"),
+            "annotations": annotations,
             "ownerReferences": [{
                 "apiVersion": "apps.openyurt.io/v1beta1",
                 "kind": "YurtAppSet",

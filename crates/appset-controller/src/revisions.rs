@@ -65,15 +65,16 @@ pub struct InvalidLimit {
     given: i64,
 }
 
-/// The revision of this workload, among those that the YurtAppSet controls.
-pub fn current(owner: &Owner, workload: &Value, collisions: i64, history: &[Revision]) -> Current {
+/// The revision of this workload, among those that the YurtAppSet controls. Its number is above those of all others, and of the runs that
+/// there were, of which the highest is `floor`: somebody may have deleted the revisions of these.
+pub fn current(owner: &Owner, workload: &Value, collisions: i64, history: &[Revision], floor: i64) -> Current {
     let own = || history.iter().filter(|revision| revision.controller.as_deref() == Some(owner.uid.as_str()));
     let text = canonical::text(workload);
     let name = |collisions: i64| {
         let hash = hash(&text, collisions);
         (names::revision(&owner.name, &hash), hash, collisions)
     };
-    let newest = own().map(|revision| revision.number).max().unwrap_or(0);
+    let newest = own().map(|revision| revision.number).max().unwrap_or(0).max(floor);
     // A name that is no label's value, as OpenYurt makes them of long names, cannot be written on workloads.
     let usable = |revision: &&Revision| revision.name.len() <= names::MAX_LABEL_VALUE && !revision.leaving;
     let equal = own().filter(usable).filter(|revision| revision.workload.text() == text);
@@ -88,7 +89,10 @@ pub fn current(owner: &Owner, workload: &Value, collisions: i64, history: &[Revi
         let collisions = given.map_or(collisions, |(.., collisions)| collisions);
         return Current { name: equal.name.clone(), collisions, record };
     }
-    let taken: BTreeSet<&str> = history.iter().map(|revision| revision.name.as_str()).collect();
+    // One of the same content that is nobody's, such as that of a YurtAppSet deleted without it, is found when it is to be made.
+    let is_nobodys = |revision: &&Revision| revision.controller.is_none() && revision.workload.text() == text;
+    let taken = history.iter().filter(|revision| !is_nobodys(revision)).map(|revision| revision.name.as_str());
+    let taken: BTreeSet<&str> = taken.collect();
     let free = tries(collisions, history).map(name).find(|(name, ..)| !taken.contains(name.as_str()));
     let (name, hash, collisions) = free.unwrap_or_else(|| name(collisions.max(0)));
     Current { name, collisions, record: Record::Make { hash, number: newest.saturating_add(1) } }

@@ -16,7 +16,7 @@ use api::names;
 use api::yurt_app_set::{DEFAULT_HISTORY_LIMIT, YurtAppSet};
 use controller_runtime::rollouts::{self, Beginning, Rollout, Target};
 use jiff::{SignedDuration, Timestamp};
-use planner::rollout::{self as runs, Progress, View};
+use planner::rollout::{self as runs, Met, Progress, View};
 
 use crate::budgets;
 use crate::commit::{self, Deed, Done, Unrecorded};
@@ -25,6 +25,7 @@ use crate::memory::Memory;
 use crate::mirrors::SeenSet;
 use crate::observe::Snapshot;
 use crate::plan::{Plan, Standing};
+use crate::pools::select;
 use crate::reconcile::Error;
 use crate::returning::Returning;
 use crate::revisions::Record;
@@ -41,6 +42,8 @@ pub(crate) struct Look {
     pub(crate) plan: Plan,
     /// What the run says, if there is one.
     run: Option<runs::Plan>,
+    /// That is the run of what the spec asks for, and not of what it asked for last.
+    is_newest: bool,
     /// Why nothing may be written: there is no revision, or no run.
     pub(crate) failed: Option<Error>,
 }
@@ -62,13 +65,13 @@ pub(crate) async fn look(
         Error::NotLeading(reason)
         | Error::Unrecorded(Unrecorded::NotLeading(reason))
         | Error::Rollout(rollouts::Error::NotLeading(reason)) => Err(reason.into()),
-        why => Ok(Some(Look { plan, run: None, failed: Some(why) })),
+        why => Ok(Some(Look { plan, run: None, is_newest: false, failed: Some(why) })),
     };
     if let Some(why) = untried {
         return failed(plan, Error::Untried(why));
     }
     let records = plan.current.as_ref().is_some_and(|current| current.record != Record::Kept);
-    if records && !snapshot.is_newest(context, seen).await? {
+    if records && !(snapshot.is_newest(context, seen).await? && snapshot.has_all_pools(context).await?) {
         return Ok(None);
     }
     if let Err(why) = record(context, snapshot, memory, &mut plan, &before).await {
@@ -77,8 +80,10 @@ pub(crate) async fn look(
     let set = snapshot.set.clone();
     let target = target(seen, &set);
     let Some(revision) = newest(snapshot, &plan) else {
-        context.desk.withdraw(target, generation(&set));
-        return Ok(Some(Look { plan, run: None, failed: None }));
+        return match stand_still(context, target, snapshot, memory, &plan).await {
+            Ok(run) => Ok(Some(Look { plan, run, is_newest: false, failed: None })),
+            Err(why) => failed(plan, why.into()),
+        };
     };
     match begin(context, target, memory, &revision).await {
         Ok(true) => {}
@@ -96,7 +101,7 @@ pub(crate) async fn look(
         plan = snapshot.plan(context, memory, &turn);
     }
     errors::add(&mut run.report, &plan);
-    Ok(Some(Look { plan, run: Some(run), failed: None }))
+    Ok(Some(Look { plan, run: Some(run), is_newest: true, failed: None }))
 }
 
 /// Tells the run what was written, and everybody else about the run. Returns when to look again though nothing changed.
@@ -120,7 +125,9 @@ pub(crate) async fn settle(
         rollout.run.activate(step, now);
     }
     let target = target(seen, set);
-    context.desk.note(target, generation(set), Progress::of(&run.report));
+    if look.is_newest {
+        context.desk.note(target, generation(set), Progress::of(&run.report));
+    }
     let due = context.desk.publish(target, rollout, run.report);
     context.desk.ask(target, rollout).await?;
     let revisit = run.revisit.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
@@ -188,7 +195,7 @@ async fn begin(
         desk.receive(known).await?;
     }
     match &mut memory.rollout {
-        Some(known) if known.object.spec.revision.number == revision.number => desk.refresh(known),
+        Some(known) if known.object.spec.revision == *revision => desk.refresh(known),
         Some(known) if known.is_publishing() => return Ok(false),
         _ => {
             let beginning = Beginning {
@@ -208,6 +215,43 @@ async fn begin(
         None => return Ok(false),
     }
     Ok(true)
+}
+
+/// While nothing may be made of the spec there is no newest revision: the run of the last one says why, and what it began is followed.
+async fn stand_still(
+    context: &Context,
+    target: Target<'_>,
+    snapshot: &Snapshot,
+    memory: &mut Memory,
+    plan: &Plan,
+) -> Result<Option<runs::Plan>, rollouts::Error> {
+    let desk = &context.desk;
+    let known = memory.rollout.as_ref().map(|known| known.object.spec.revision.clone());
+    // A process that begins takes a Lease that nobody renews any more for a live one, for a while: that is nothing to tell.
+    let last = || desk.last(target.uid).filter(|_| snapshot.rival.is_none());
+    if let Some(last) = known.or_else(last) {
+        begin(context, target, memory, &last).await?;
+    }
+    // Without its pools a run would seem to be done.
+    let is_readable = select(&snapshot.set.spec, &snapshot.pools).is_ok();
+    let Some(mut rollout) = memory.rollout.take_if(|_| is_readable) else {
+        desk.withdraw(target, generation(&snapshot.set));
+        return Ok(None);
+    };
+    desk.note(target, generation(&snapshot.set), Progress::everywhere(Met::Unknown));
+    let mut nobodys = Turn::everybodys(context, Some(&rollout), snapshot);
+    let run = conduct(context, target, snapshot, memory, &mut rollout, plan, &mut nobodys);
+    memory.rollout = Some(rollout);
+    Ok(Some(run))
+}
+
+/// Why nothing may be written, as a run says it.
+fn standing(context: &Context, snapshot: &Snapshot) -> Option<runs::Hold> {
+    match (&snapshot.standing, &snapshot.rival) {
+        (Standing::Acting, _) => None,
+        (Standing::Held(_), Some(_)) => context.config.yurt_manager.hold(&context.neighbour.borrow()),
+        (Standing::Held(why), None) => Some(runs::Hold::RevisionRefused { why: why.clone() }),
+    }
 }
 
 /// Plans the run, and with it whose turn it is.
@@ -244,7 +288,7 @@ fn conduct(
         timing: &context.timing,
         control: rollout.object.spec.control(),
         view: view(context, snapshot.now),
-        held: rollout.rules.hold(),
+        held: standing(context, snapshot).or_else(|| rollout.rules.hold()),
         approvals: &approvals,
         dependencies: &dependencies,
         last_completed: last_completed.as_ref(),

@@ -4,27 +4,19 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use api::names::app_set as names;
-use chassis::access::{Allow, Table};
-use chassis::peer::PeerError;
-use chassis::{Process, ProcessError, ServiceConfig};
-use controller_runtime::client::{ApiCalls, ConnectError, Writer, connect};
-use controller_runtime::events::{EventMetrics, EventRecorder, EventSettings};
-use controller_runtime::lease::{
-    Election, Gate, LeaseElection, LeaseMetrics, LeaseSettingsError, NeighbourWatch, identity,
-};
+use chassis::access::Table;
+use chassis::{Process, ServiceConfig};
+use controller_runtime::client::Writer;
+use controller_runtime::lease::NeighbourWatch;
 use controller_runtime::mirror::Mirror;
-use controller_runtime::queue::{Queue, QueueMetrics, WorkerBounds};
-use controller_runtime::rollout_service::{self, Served};
-use controller_runtime::rollouts::{self as runs, Desk, Elsewhere, Kind, Named, Standings};
-use controller_runtime::token_review::TokenReviews;
-use controller_runtime::watch::WatchMetrics;
-use controller_runtime::work::{Work, standing};
+use controller_runtime::rollouts::{Desk, Elsewhere, Kind, Named, Standings};
+use controller_runtime::work::{RunError, Settings, Work};
 use jiff::Timestamp;
-use proto::rollout::v1::rollout_service_server::SERVICE_NAME as ROLLOUT_SERVICE;
-use tokio::sync::{Notify, Semaphore};
+use planner::fleet::{Name, Uid};
+use tokio::sync::Semaphore;
 
 use crate::FIELD_MANAGER;
-use crate::config::Config;
+use crate::config::{Config, Peers};
 use crate::context::{Context, MirrorDump};
 use crate::memory::Memories;
 use crate::metrics::Metrics;
@@ -32,89 +24,53 @@ use crate::mirrors::{self, Mirrors, SeenSet, target};
 use crate::reach::{Reachable, Topology};
 use crate::reconcile::reconcile;
 
-/// Why the service did not start or did not end as it should.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// There is no API server to be had.
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    /// The lease's settings do not fit together.
-    #[error(transparent)]
-    Lease(#[from] LeaseSettingsError),
-    /// Another service cannot be called.
-    #[error("peers.daemon_updater.peer")]
-    Peer(#[from] PeerError),
-    /// The service that tells who is reachable cannot be called.
-    #[error("peers.topology.peer")]
-    Topology(#[source] PeerError),
-    /// The process failed.
-    #[error(transparent)]
-    Process(#[from] ProcessError),
-}
-
 /// Runs appset-controller until it is told to stop.
 pub async fn run(mut process: Process, config: Config) -> Result<(), RunError> {
-    let (calls, watches) = (ApiCalls::default(), WatchMetrics::default());
-    let about = Config::ABOUT;
-    let client = connect(about.service, about.version, &config.kube.settings(), &calls).await?;
-    let (queue_metrics, lease_metrics) = (QueueMetrics::default(), LeaseMetrics::default());
-    let (event_metrics, metrics, run_metrics) = (EventMetrics::default(), Metrics::default(), runs::Metrics::default());
-    process.metrics().with(|registry| {
-        calls.register(registry);
-        watches.register(registry);
-        queue_metrics.register(registry);
-        lease_metrics.register(registry);
-        event_metrics.register(registry);
-        metrics.register(registry);
-        run_metrics.register(registry);
-    });
-    let settings = config.lease.settings(config.kube.write_timeout.get());
-    let election = LeaseElection::new(client.clone(), settings, identity(), lease_metrics, watches.clone())?;
-    let yurt = &config.yurt_manager;
-    let neighbour = NeighbourWatch::new(client.clone(), &yurt.namespace, &yurt.lease, &watches);
-    let daemon_sets = config.peers.daemon_updater.as_ref().map(rollouts::follow).transpose()?;
-    let topology = config.peers.topology.as_ref().map(Topology::of).transpose().map_err(RunError::Topology)?;
-    let mirrors = Mirrors::default();
-    let (leadership, listed) = (election.leadership(), Arc::new(Notify::new()));
-    let events = EventRecorder::new(EventSettings::default(), event_metrics);
-    let queue = Queue::new(config.workers, WorkerBounds::default(), queue_metrics);
-    let desk = Desk {
-        kind: Kind::YURT_APP_SET,
-        client: client.clone(),
-        leadership: leadership.clone(),
-        events: events.clone(),
-        queue: queue.clone(),
-        listed: listed.clone(),
-        rollouts: Mirror::default(),
-        strategies: Mirror::default(),
-        approvals: Mirror::default(),
-        standings: standings(mirrors.sets.clone(), daemon_sets.as_ref().map(|follow| follow.view.clone())),
-        served: Served::default(),
-        metrics: run_metrics,
+    let settings = Settings {
+        about: Config::ABOUT,
+        component: names::EVENT_SOURCE,
+        kube: &config.kube,
+        lease: &config.lease,
+        workers: config.workers,
     };
+    let work = Work::begin(&process, settings).await?;
+    let metrics = Metrics::default();
+    process.metrics().with(|registry| metrics.register(registry));
+    let yurt = &config.yurt_manager;
+    let neighbour = NeighbourWatch::new(work.client.clone(), &yurt.namespace, &yurt.lease, &work.watches);
+    let Peers { daemon_updater, topology } = &config.peers;
+    let daemon_sets = daemon_updater.as_ref().map(rollouts::follow).transpose();
+    let daemon_sets = daemon_sets.map_err(RunError::peer("peers.daemon_updater.peer"))?;
+    let topology = topology.as_ref().map(Topology::of).transpose();
+    let topology = topology.map_err(RunError::peer("peers.topology.peer"))?;
+    let mirrors = Mirrors::default();
+    let standings = standings(mirrors.sets.clone(), daemon_sets.as_ref().map(|follow| follow.view.clone()));
+    let desk = Desk::open(&process, &work, Kind::YURT_APP_SET, standings);
     let context = Arc::new(Context {
         timing: config.timing.plan(),
-        desk: Arc::new(desk),
-        writer: Writer::new(client.clone(), FIELD_MANAGER),
+        writer: Writer::new(work.client.clone(), FIELD_MANAGER),
         mirrors,
-        queue,
-        leadership,
+        queue: work.queue.clone(),
+        leadership: work.leadership.clone(),
         neighbour: neighbour.subscribe(),
         reachable: Reachable::new(topology.as_ref()),
-        events,
-        gate: Gate::default(),
+        events: work.events.clone(),
+        gate: work.gate.clone(),
         memories: Memories::default(),
         metrics,
         keeps_bounds: AtomicBool::new(true),
-        writes: Semaphore::new(usize::from(config.kube.writes_at_once)),
-        listed,
+        writes: Semaphore::new(usize::from(config.writes_at_once)),
+        listed: desk.listed.clone(),
+        desk,
         began: Mutex::new(Timestamp::now()),
-        client,
+        client: work.client.clone(),
         config,
     });
-    serve(&mut process, &context);
-    follow(&process, &context, &watches);
-    heed(&process, &context, neighbour);
+    let table = serve(&mut process, &context);
+    work.serve(&mut process, table);
+    follow(&process, &context, &work);
+    let of = context.clone();
+    neighbour.follow(&process, move |_| of.wake_all());
     if let Some(daemon_sets) = daemon_sets {
         let desk = context.desk.clone();
         process.until_stopped("daemon-updater", daemon_sets.run(move || desk.wake_for_others()));
@@ -124,8 +80,8 @@ pub async fn run(mut process: Process, config: Config) -> Result<(), RunError> {
         process
             .until_stopped("topology", topology.run(move |reach| of.reachable.note(reach), move || wakes.wake_all()));
     }
-    let (work, of) = (context.work(), context.clone());
-    work.start(&process, election, context, move |key| reconcile(of.clone(), key));
+    let of = context.clone();
+    work.start(&process, context, move |key| reconcile(of.clone(), key));
     Ok(process.run().await?)
 }
 
@@ -148,82 +104,29 @@ fn standings(sets: Mirror<SeenSet>, daemon_sets: Option<rollouts::View>) -> Stan
     Standings::new(named, elsewhere)
 }
 
-/// What is served: `AdminService` and `RolloutService`.
-fn serve(process: &mut Process, context: &Arc<Context>) {
-    let settings = &context.config.rollout_service;
-    let table = Table::default().service(ROLLOUT_SERVICE, Allow::accounts(settings.readers.clone()));
-    process.access(TokenReviews::new(context.client.clone()), table);
-    let (of, stopping) = (context.clone(), process.shutdown().stopping());
-    let age = move || of.desk.rollouts.age().max(of.mirrors.sets.age());
-    let standing_of = standing(context.leadership.clone());
-    let service = rollout_service::Service::new(context.desk.served.clone(), settings, age, standing_of, stopping);
-    process.service(service.into_server());
-    process.workers(Arc::new(context.queue.clone()));
-    process.standing(standing(context.leadership.clone()));
+/// What is served: `AdminService` and `RolloutService`. Who may call the latter.
+fn serve(process: &mut Process, context: &Arc<Context>) -> Table {
     let of = context.clone();
     process.dump("reports", move || of.memories.reports());
     let of = context.clone();
-    process.dump("lease", move || format!("{:?}", of.leadership.subscribe().borrow()));
-    let of = context.clone();
-    process.dump("rollout_service", move || of.desk.served.dump());
-    let of = context.clone();
     process.dump("mirror", move || MirrorDump::of(&of));
+    let of = context.clone();
+    context.desk.serve(process, &context.config.rollout_service, move || of.mirrors.sets.age())
 }
 
 /// Keeps every mirror up to date.
-fn follow(process: &Process, context: &Arc<Context>, watches: &WatchMetrics) {
-    let (client, metrics) = (|| context.client.clone(), || watches.clone());
+fn follow(process: &Process, context: &Arc<Context>, work: &Work<Uid>) {
     let mirrors = &context.mirrors;
     let of = context.clone();
-    let sets = mirrors.sets.clone();
-    let sets = sets.follow(client(), target::sets(), metrics(), move |key| of.on_set(key.as_ref()));
-    process.until_stopped("yurtappsets", sets);
+    work.follow(process, "yurtappsets", &mirrors.sets, target::sets(), move |key| of.on_set(key.as_ref()));
     let of = context.clone();
-    let pools = mirrors.node_pools.clone();
-    let pools = pools.follow(client(), target::node_pools(), metrics(), move |pool| of.on_pool(pool.as_ref()));
-    process.until_stopped("nodepools", pools);
+    work.follow(process, "nodepools", &mirrors.node_pools, target::node_pools(), move |pool| of.on_pool(pool.as_ref()));
     let of = context.clone();
-    let workloads = mirrors.deployments.clone();
-    let workloads =
-        workloads.follow(client(), target::deployments(), metrics(), move |key| of.on_belonging(key.as_ref()));
-    process.until_stopped("deployments", workloads);
-    let of = context.clone();
-    let workloads = mirrors.stateful_sets.clone();
-    let workloads =
-        workloads.follow(client(), target::stateful_sets(), metrics(), move |key| of.on_belonging(key.as_ref()));
-    process.until_stopped("statefulsets", workloads);
-    let of = context.clone();
-    let revisions = mirrors.revisions.clone();
-    let revisions =
-        revisions.follow(client(), target::revisions(), metrics(), move |key| of.on_belonging(key.as_ref()));
-    process.until_stopped("controllerrevisions", revisions);
-    context.desk.follow(process, watches);
+    let on_belonging = move |key: Option<Name>| of.on_belonging(key.as_ref());
+    work.follow(process, "deployments", &mirrors.deployments, target::deployments(), on_belonging.clone());
+    work.follow(process, "statefulsets", &mirrors.stateful_sets, target::stateful_sets(), on_belonging.clone());
+    work.follow(process, "controllerrevisions", &mirrors.revisions, target::revisions(), on_belonging);
+    context.desk.follow(process, &work.watches);
     let of = context.clone();
     context.desk.attend(process, context.gate.clone(), move || of.is_listed());
-}
-
-/// Looks at everything again as yurt-manager comes and goes.
-fn heed(process: &Process, context: &Arc<Context>, neighbour: NeighbourWatch) {
-    let (of, mut known) = (context.clone(), neighbour.subscribe());
-    process.until_stopped("yurt-manager", neighbour.run());
-    process.until_stopped("neighbour", async move {
-        while known.changed().await.is_ok() {
-            of.wake_all();
-        }
-        std::future::pending::<()>().await;
-    });
-}
-
-impl Context {
-    /// What of it acts.
-    fn work(&self) -> Work<planner::fleet::Uid> {
-        Work {
-            component: names::EVENT_SOURCE,
-            client: self.client.clone(),
-            leadership: self.leadership.clone(),
-            gate: self.gate.clone(),
-            events: self.events.clone(),
-            queue: self.queue.clone(),
-        }
-    }
 }

@@ -10,7 +10,7 @@ use api::yurt_app_set::{YurtAppSet, YurtAppSetCondition, YurtAppSetStatus};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::plan::{Action, Outlook, Plan};
+use crate::plan::{Action, Hold, Outlook, Plan};
 
 /// Steps of a plan that failed, with what the API server said.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,6 +47,15 @@ pub fn status(
     for condition in conditions(outlook, plan, failures) {
         set_condition(&mut status.conditions, condition, now);
     }
+    status
+}
+
+/// The status of an object that cannot be read: of all that its conditions say only this is known.
+pub fn unreadable(before: &YurtAppSetStatus, generation: Option<i64>, why: &str, now: Timestamp) -> YurtAppSetStatus {
+    let mut status = before.clone();
+    status.observed_generation = generation;
+    let condition = made(condition::POOL_FOUND, false, reason::INVALID_YURT_APP_SET, message::cut(why));
+    set_condition(&mut status.conditions, condition, now);
     status
 }
 
@@ -99,7 +108,9 @@ fn obstacle(plan: &Plan, failures: &Failures, pool: &str) -> Option<(String, boo
     let failed = || failures.written.get(pool).map(|why| (why.clone(), true));
     let held = || plan.holds.get(pool).map(|hold| (hold.to_string(), hold.is_error()));
     let stepped = || plan.steps.iter().any(|step| step.pool == pool && !matches!(step.action, Action::Delete { .. }));
-    let unrecorded = || failures.revision.clone().filter(|_| stepped()).map(|why| (why, true));
+    // Nothing was read or written then.
+    let waited = || matches!(plan.holds.get(pool), Some(Hold::Unconfirmed));
+    let unrecorded = || failures.revision.clone().filter(|_| stepped() || waited()).map(|why| (why, true));
     unrecorded().or_else(failed).or_else(held)
 }
 

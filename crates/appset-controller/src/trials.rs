@@ -20,8 +20,9 @@ const AGAIN: Duration = Duration::from_mins(1);
 /// A webhook that takes no dry runs says so in these words. What it would say nobody knows.
 const UNTRIABLE: &str = "does not support dry run";
 
-/// What cannot be merged, such as two volumes of one name, the API server calls an error of its own, with code 500.
-const UNTYPED: &str = "failed to create typed patch object";
+/// What cannot be merged, such as two volumes of one name, or read as what it is to be, such as 1.5 replicas, the API server calls an
+/// error of its own, with code 500.
+const UNTYPED: [&str; 2] = ["failed to create typed patch object", "failed to convert new object"];
 
 /// What dry runs of the present spec said.
 #[derive(Debug, Default)]
@@ -117,7 +118,7 @@ async fn ask(context: &Context, namespace: &str, trial: &Trial) -> Result<Said, 
 /// Whether an answer is about what was asked for: a namespace that is missing, a conflict, too many requests pass.
 fn is_verdict(code: u16, message: &str) -> bool {
     let clients = (400..500).contains(&code) && ![401, 404, 408, 409, 429].contains(&code);
-    clients || message.starts_with(UNTYPED)
+    clients || UNTYPED.iter().any(|untyped| message.starts_with(untyped))
 }
 
 #[cfg(test)]
@@ -147,5 +148,6 @@ mod tests {
         let verdict = |code| is_verdict(code, "");
         assert!([400, 403, 413, 422].into_iter().all(verdict));
         assert!(![401, 404, 409, 429, 500, 503].into_iter().any(verdict));
+        assert!(UNTYPED.iter().all(|untyped| is_verdict(500, &format!("{untyped} (edge/web-a): .spec.replicas"))));
     }
 }

@@ -42,9 +42,9 @@ use layers::Layers;
 /// A service's own configuration, beside the sections that every service has ([`Config`]).
 ///
 /// Each field is a key or a section of the same file; its doc comment is its documentation in the
-/// reference. A field of a type that checks itself (as [`Period`] does) puts what it allows into
-/// its schema as `x-allowed`. A secret is marked `#[schemars(extend("writeOnly" = true))]` and
-/// never shown.
+/// reference. What `#[schemars(range(..))]` says of a number is checked. A field of a type that checks
+/// itself (as [`Period`] does) puts what it allows into its schema as `x-allowed`. A secret is marked
+/// `#[schemars(extend("writeOnly" = true))]` and never shown.
 pub trait ServiceConfig: Default + Serialize + DeserializeOwned + JsonSchema {
     /// Who the service is.
     const ABOUT: About;
@@ -149,6 +149,7 @@ pub fn load<C: ServiceConfig>(
     layers.refuse_unknown_keys()?;
     let process: Config = layers.extract()?;
     let service: C = layers.extract()?;
+    layers.refuse_out_of_range()?;
     process.check().map_err(|refused| layers.refused(&refused))?;
     service.check().map_err(|refused| layers.refused(&refused))?;
     let text = reference::render::<C>(&process, &service);

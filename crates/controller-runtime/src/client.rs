@@ -14,6 +14,7 @@ mod connect;
 mod deadline;
 mod delete;
 mod faults;
+mod section;
 mod write;
 
 pub use call::{Call, Verb};
@@ -23,4 +24,5 @@ pub use deadline::TimedOut;
 pub(crate) use delete::drain;
 pub use delete::{Deleted, WriteError, delete_pod};
 pub use faults::{FAULTS_VARIABLE, FaultError, Faults, Injected};
+pub use section::Kube;
 pub use write::{Place, Writer};

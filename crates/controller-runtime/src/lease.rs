@@ -37,7 +37,7 @@ mod store;
 mod view;
 mod yurt_manager;
 
-pub use elect::{Election, LeaseElection, Unopposed};
+pub use elect::LeaseElection;
 pub use gate::{Acting, Gate};
 pub use identity::identity;
 pub use leadership::{LeaderState, Leadership, NotLeading, Permit};

@@ -17,6 +17,7 @@ mod error;
 mod letters;
 mod metrics;
 mod objects;
+mod open;
 mod publish;
 mod rollout;
 mod rules;

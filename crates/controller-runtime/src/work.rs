@@ -1,4 +1,6 @@
-//! What acts in every service: the election, the gate, the queue and the events, and the order in which they end.
+//! What acts in every service: the election, the gate, the queue and the events, how they begin and in which order they end.
+
+mod begin;
 
 use std::convert::Infallible;
 use std::fmt::Display;
@@ -10,15 +12,20 @@ use kube::Client;
 use tokio_util::sync::CancellationToken;
 
 use crate::events::EventRecorder;
-use crate::lease::{Acting, Election, Gate, LeaderState, Leadership};
+use crate::lease::{Acting, Gate, LeaderState, Leadership, LeaseElection};
 use crate::queue::{Queue, ReconcileError, Requeue};
+use crate::watch::WatchMetrics;
 
-/// The parts of a service that act.
+pub use begin::{RunError, Settings};
+
+/// The parts of a service that act, and what they share with the rest of it.
 pub struct Work<K> {
-    /// Whose events are written.
-    pub component: &'static str,
-    /// Writes the events.
+    component: &'static str,
+    election: LeaseElection,
+    /// The API server.
     pub client: Client,
+    /// What is counted of every watch.
+    pub watches: WatchMetrics,
     /// Who may write.
     pub leadership: Leadership,
     /// Open while this replica acts.
@@ -32,14 +39,14 @@ pub struct Work<K> {
 impl<K: Clone + Ord + Display + Send + 'static> Work<K> {
     /// Elects, leads, works off the queue, and tells, as tasks of the process. The lease and the events end after the queue: its last
     /// writes need a permit, and what it did is to be told.
-    pub fn start<S, R, F, E>(self, process: &Process, election: impl Election + 'static, service: Arc<S>, reconcile: R)
+    pub fn start<S, R, F, E>(self, process: &Process, service: Arc<S>, reconcile: R)
     where
         S: Acting + Send + 'static,
         R: Fn(K) -> F + Send + Sync + 'static,
         F: Future<Output = Result<Requeue, E>> + Send + 'static,
         E: ReconcileError,
     {
-        let Self { component, client, leadership, gate, events, queue } = self;
+        let Self { component, election, client, leadership, gate, events, queue, watches: _ } = self;
         let (tasks, stopping) = (process.tasks(), process.shutdown().stopping());
         let worked = CancellationToken::new();
         let stop = worked.clone();

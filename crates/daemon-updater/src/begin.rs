@@ -78,7 +78,11 @@ async fn find(context: &Context, target: &Target, current: &mut Option<Box<Curre
     let mine = revisions.items.iter().filter(|revision| revision.daemon_set() == Some(&owner));
     let hashes = mine.filter_map(|revision| Some((revision.metadata.name.as_str(), revision.hash()?)));
     let known = Known { newest, hashes: hashes.collect() };
-    if let Some(same) = current.as_mut().filter(|known| known.rollout.object.spec.revision.number == newest.revision) {
+    let is_of_newest = |known: &Current| {
+        let Revision { name, number } = &known.rollout.object.spec.revision;
+        (name, *number) == (&newest.metadata.name, newest.revision)
+    };
+    if let Some(same) = current.as_mut().filter(|known| is_of_newest(known)) {
         same.generation = target.generation;
         same.doubtful_revision = false;
         same.known = known.names();

@@ -1,16 +1,14 @@
 //! What daemon-updater can be told.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use api::amount::IntOrPercent;
 use api::fleet_rollout::strategy::{FailurePolicy, NodeLoss, SlowStart, Strategy, UnitPolicy};
 use chassis::workers::WorkerSetting;
 use chassis::{About, Flag, Period, Refused, ServiceConfig};
-use controller_runtime::client::ClientSettings;
+use controller_runtime::client::Kube;
 use controller_runtime::lease::{Lease, YurtManager};
 use controller_runtime::rollout_service::Settings as RolloutService;
-use jiff::SignedDuration;
 use planner::strategy as plan;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -23,6 +21,9 @@ const DAY: u64 = 86_400_000;
 pub struct Config {
     /// How many DaemonSets are worked on at once: 1 to 256, or auto. AdminService.SetWorkers changes it at run time.
     pub workers: WorkerSetting,
+    /// How many deletes may be under way at once, of all DaemonSets.
+    #[schemars(range(min = 1, max = 256))]
+    pub deletes_at_once: u16,
     /// The API server.
     pub kube: Kube,
     /// The election of the one replica that acts.
@@ -37,19 +38,6 @@ pub struct Config {
     pub peers: Peers,
     /// `RolloutService`: how far each run is, and why it does not go on.
     pub rollout_service: RolloutService,
-}
-
-/// The API server.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Kube {
-    /// Kubeconfig file; not set: $KUBECONFIG, ~/.kube/config, then the pod's service account.
-    pub kubeconfig: Option<PathBuf>,
-    /// How long a write may take. A new leader waits so long before it acts.
-    pub write_timeout: Period<100, 60_000>,
-    /// How many deletes may be under way at once.
-    #[schemars(range(min = 1, max = 256))]
-    pub deletes_at_once: u16,
 }
 
 /// Durations that depend on the cluster.
@@ -129,31 +117,20 @@ impl ServiceConfig for Config {
     }
 }
 
-impl Kube {
-    /// The client's settings.
-    pub fn settings(&self) -> ClientSettings {
-        ClientSettings {
-            kubeconfig: self.kubeconfig.clone(),
-            write_timeout: self.write_timeout.get(),
-            ..ClientSettings::default()
-        }
-    }
-}
-
 impl Timing {
     /// The planner's timings.
     pub fn plan(&self) -> plan::Timing {
         plan::Timing {
-            reachable_after: signed(self.reachable_after.get()),
-            node_monitor_grace: signed(self.node_monitor_grace.get()),
-            settle_margin: signed(self.settle_margin.get()),
-            brake: signed(self.brake.get()),
-            loss_window: signed(self.loss_window.get()),
-            backstop: signed(self.backstop.get()),
-            failed_after: signed(self.failed_after.get()),
-            replacement_after: signed(self.replacement_after.get()),
-            watch_stale: signed(self.watch_stale.get()),
-            escalate_after: signed(self.escalate_after.get()),
+            reachable_after: self.reachable_after.signed(),
+            node_monitor_grace: self.node_monitor_grace.signed(),
+            settle_margin: self.settle_margin.signed(),
+            brake: self.brake.signed(),
+            loss_window: self.loss_window.signed(),
+            backstop: self.backstop.signed(),
+            failed_after: self.failed_after.signed(),
+            replacement_after: self.replacement_after.signed(),
+            watch_stale: self.watch_stale.signed(),
+            escalate_after: self.escalate_after.signed(),
         }
     }
 }
@@ -184,6 +161,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             workers: WorkerSetting::default(),
+            deletes_at_once: 16,
             kube: Kube::default(),
             lease: Lease::named(api::names::DAEMON_UPDATER),
             timing: Timing::default(),
@@ -192,12 +170,6 @@ impl Default for Config {
             peers: Peers::default(),
             rollout_service: RolloutService::default(),
         }
-    }
-}
-
-impl Default for Kube {
-    fn default() -> Self {
-        Self { kubeconfig: None, write_timeout: Period::of_millis::<10_000>(), deletes_at_once: 16 }
     }
 }
 
@@ -230,10 +202,6 @@ impl Default for Rollout {
             false_halt_per_mille: 10,
         }
     }
-}
-
-fn signed(duration: Duration) -> SignedDuration {
-    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
 }
 
 #[cfg(test)]

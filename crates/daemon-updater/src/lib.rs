@@ -24,4 +24,4 @@ mod run;
 mod seeded;
 
 pub use config::Config;
-pub use run::{RunError, run};
+pub use run::run;

@@ -3,117 +3,77 @@
 use std::sync::Arc;
 
 use api::daemon_set::DaemonSet;
-use chassis::access::{Allow, Table};
-use chassis::peer::PeerError;
-use chassis::{Process, ProcessError, ServiceConfig};
-use controller_runtime::client::{ApiCalls, ConnectError, connect};
-use controller_runtime::events::{EventMetrics, EventRecorder, EventSettings};
+use chassis::access::Table;
+use chassis::{Process, ServiceConfig};
 use controller_runtime::fleet::{self, Fleet, FleetMetrics};
-use controller_runtime::lease::{
-    Election as _, Gate, LeaseElection, LeaseMetrics, LeaseSettingsError, NeighbourWatch, identity,
-};
+use controller_runtime::lease::NeighbourWatch;
 use controller_runtime::mirror::{Mirror, Mirrored as _};
-use controller_runtime::queue::{Queue, QueueMetrics, WorkerBounds};
-use controller_runtime::rollout_service::{self, Served};
-use controller_runtime::rollouts::{self as runs, Desk, Elsewhere, Kind, Named, Standings};
-use controller_runtime::token_review::TokenReviews;
-use controller_runtime::watch::{WatchMetrics, WatchTarget};
-use controller_runtime::work::{Work, standing};
+use controller_runtime::rollouts::{Desk, Elsewhere, Kind, Named, Standings};
+use controller_runtime::watch::WatchTarget;
+use controller_runtime::work::{RunError, Settings, Work};
 use k8s_openapi::api::apps::v1 as apps;
-use proto::rollout::v1::rollout_service_server::SERVICE_NAME as ROLLOUT_SERVICE;
-use tokio::sync::{Notify, Semaphore};
+use planner::fleet::Uid;
+use tokio::sync::Semaphore;
 
 use crate::claims::Claims;
 use crate::config::Config;
-use crate::context::{Context, Metrics, Runs};
+use crate::context::{Context, Metrics, MirrorDump, Runs};
 use crate::pools::Pools;
 use crate::reconcile::reconcile;
 
-/// Why the service did not start or did not end as it should.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// There is no API server to be had.
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    /// The lease's settings do not fit together.
-    #[error(transparent)]
-    Lease(#[from] LeaseSettingsError),
-    /// Another service cannot be called.
-    #[error("peers.appset_controller.peer")]
-    Peer(#[from] PeerError),
-    /// The process failed.
-    #[error(transparent)]
-    Process(#[from] ProcessError),
-}
-
 /// Runs daemon-updater until it is told to stop.
 pub async fn run(mut process: Process, config: Config) -> Result<(), RunError> {
-    let (calls, watches) = (ApiCalls::default(), WatchMetrics::default());
-    let about = Config::ABOUT;
-    let client = connect(about.service, about.version, &config.kube.settings(), &calls).await?;
-    let (queue_metrics, lease_metrics) = (QueueMetrics::default(), LeaseMetrics::default());
-    let (event_metrics, metrics, run_metrics) = (EventMetrics::default(), Metrics::default(), runs::Metrics::default());
-    let fleet = Fleet::default();
+    let settings = Settings {
+        about: Config::ABOUT,
+        component: Config::ABOUT.service,
+        kube: &config.kube,
+        lease: &config.lease,
+        workers: config.workers,
+    };
+    let work = Work::begin(&process, settings).await?;
+    let (metrics, fleet) = (Metrics::default(), Fleet::default());
     process.metrics().with(|registry| {
-        calls.register(registry);
-        watches.register(registry);
-        queue_metrics.register(registry);
-        lease_metrics.register(registry);
-        event_metrics.register(registry);
         metrics.register(registry);
-        run_metrics.register(registry);
         FleetMetrics::register(&fleet, registry);
     });
-    let settings = config.lease.settings(config.kube.write_timeout.get());
-    let election = LeaseElection::new(client.clone(), settings, identity(), lease_metrics, watches.clone())?;
     let yurt = &config.yurt_manager;
-    let neighbour = NeighbourWatch::new(client.clone(), &yurt.namespace, &yurt.lease, &watches);
-    let appsets = config.peers.appset_controller.as_ref().map(rollouts::follow).transpose()?;
+    let neighbour = NeighbourWatch::new(work.client.clone(), &yurt.namespace, &yurt.lease, &work.watches);
+    let appsets = config.peers.appset_controller.as_ref().map(rollouts::follow).transpose();
+    let appsets = appsets.map_err(RunError::peer("peers.appset_controller.peer"))?;
     let daemon_sets = Mirror::default();
-    let (leadership, listed) = (election.leadership(), Arc::new(Notify::new()));
-    let events = EventRecorder::new(EventSettings::default(), event_metrics);
-    let queue = Queue::new(config.workers, WorkerBounds::default(), queue_metrics);
-    let desk = Desk {
-        kind: Kind::DAEMON_SET,
-        client: client.clone(),
-        leadership: leadership.clone(),
-        events: events.clone(),
-        queue: queue.clone(),
-        listed: listed.clone(),
-        rollouts: Mirror::default(),
-        strategies: Mirror::default(),
-        approvals: Mirror::default(),
-        standings: standings(daemon_sets.clone(), appsets.as_ref().map(|appsets| appsets.view.clone())),
-        served: Served::default(),
-        metrics: run_metrics,
-    };
+    let standings = standings(daemon_sets.clone(), appsets.as_ref().map(|appsets| appsets.view.clone()));
+    let desk = Desk::open(&process, &work, Kind::DAEMON_SET, standings);
     let context = Arc::new(Context {
         timing: config.timing.plan(),
         fleet,
         daemon_sets,
-        desk: Arc::new(desk),
         pools: Pools::default(),
-        queue,
-        leadership,
+        queue: work.queue.clone(),
+        leadership: work.leadership.clone(),
         neighbour: neighbour.subscribe(),
-        events,
-        gate: Gate::default(),
+        events: work.events.clone(),
+        gate: work.gate.clone(),
         claims: Claims::default(),
         runs: Runs::default(),
         metrics,
-        deletes: Semaphore::new(usize::from(config.kube.deletes_at_once)),
-        listed,
+        deletes: Semaphore::new(usize::from(config.deletes_at_once)),
+        listed: desk.listed.clone(),
+        desk,
         freed: std::sync::Mutex::default(),
-        client,
+        client: work.client.clone(),
         config,
     });
-    serve(&mut process, &context);
-    follow(&process, &context, &watches, neighbour);
+    let table = serve(&mut process, &context);
+    work.serve(&mut process, table);
+    follow(&process, &context, &work);
+    let of = context.clone();
+    neighbour.follow(&process, move |_| of.wake_all());
     if let Some(appsets) = appsets {
         let desk = context.desk.clone();
         process.until_stopped("appset-controller", appsets.run(move || desk.wake_for_others()));
     }
-    work(&process, &context, election);
+    let of = context.clone();
+    work.start(&process, context, move |key| reconcile(of.clone(), key));
     Ok(process.run().await?)
 }
 
@@ -139,66 +99,27 @@ fn standings(daemon_sets: Mirror<DaemonSet>, appsets: Option<rollouts::View>) ->
     Standings::new(named, elsewhere)
 }
 
-/// What is served: `AdminService` and `RolloutService`.
-fn serve(process: &mut Process, context: &Arc<Context>) {
-    let settings = &context.config.rollout_service;
-    let table = Table::default().service(ROLLOUT_SERVICE, Allow::accounts(settings.readers.clone()));
-    process.access(TokenReviews::new(context.client.clone()), table);
-    let (of, stopping) = (context.clone(), process.shutdown().stopping());
-    let age = move || of.desk.rollouts.age().max(of.daemon_sets.age());
-    let standing_of = standing(context.leadership.clone());
-    let service = rollout_service::Service::new(context.desk.served.clone(), settings, age, standing_of, stopping);
-    process.service(service.into_server());
-    process.workers(Arc::new(context.queue.clone()));
-    process.standing(standing(context.leadership.clone()));
+/// What is served: `AdminService` and `RolloutService`. Who may call the latter.
+fn serve(process: &mut Process, context: &Arc<Context>) -> Table {
     let of = context.clone();
     process.dump("reports", move || of.runs.reports());
     let of = context.clone();
-    process.dump("lease", move || format!("{:?}", of.leadership.subscribe().borrow()));
+    process.dump("mirror", move || MirrorDump::of(&of));
     let of = context.clone();
-    process.dump("rollout_service", move || of.desk.served.dump());
-    let of = context.clone();
-    process.dump("mirror", move || crate::context::MirrorDump::of(&of));
+    context.desk.serve(process, &context.config.rollout_service, move || of.daemon_sets.age())
 }
 
 /// Keeps every mirror up to date.
-fn follow(process: &Process, context: &Arc<Context>, watches: &WatchMetrics, neighbour: NeighbourWatch) {
-    let client = || context.client.clone();
-    let of = context.clone();
+fn follow(process: &Process, context: &Arc<Context>, work: &Work<Uid>) {
+    let (of, fleet) = (context.clone(), context.fleet.clone());
     let pods_and_nodes =
-        fleet::follow(client(), of.fleet.clone(), watches.clone(), move |touched| of.on_fleet(touched));
+        fleet::follow(work.client.clone(), fleet, work.watches.clone(), move |touched| of.on_fleet(touched));
     process.until_stopped("fleet", pods_and_nodes);
+    let (of, target) = (context.clone(), WatchTarget::of::<apps::DaemonSet>(None));
+    work.follow(process, "daemonsets", &context.daemon_sets, target, move |uid| of.on_object(uid));
+    context.desk.follow(process, &work.watches);
     let of = context.clone();
-    let target = WatchTarget::of::<apps::DaemonSet>(None);
-    let daemon_sets: Mirror<DaemonSet> = context.daemon_sets.clone();
-    let daemon_sets = daemon_sets.follow(client(), target, watches.clone(), move |uid| of.on_object(uid));
-    process.until_stopped("daemonsets", daemon_sets);
-    context.desk.follow(process, watches);
-    let of = context.clone();
-    let mirror = context.pools.mirror.clone();
-    let pools = mirror.follow(client(), Pools::target(), watches.clone(), move |pool| of.on_pool(pool.as_ref()));
-    process.until_stopped("nodepools", pools);
-    let (of, mut known) = (context.clone(), neighbour.subscribe());
-    process.until_stopped("yurt-manager", neighbour.run());
-    process.until_stopped("neighbour", async move {
-        while known.changed().await.is_ok() {
-            of.wake_all();
-        }
-    });
+    work.follow(process, "nodepools", &context.pools.mirror, Pools::target(), move |pool| of.on_pool(pool.as_ref()));
     let of = context.clone();
     context.desk.attend(process, context.gate.clone(), move || of.is_listed());
-}
-
-/// Elects, leads, works off the queue, and tells.
-fn work(process: &Process, context: &Arc<Context>, election: LeaseElection) {
-    let work = Work {
-        component: Config::ABOUT.service,
-        client: context.client.clone(),
-        leadership: context.leadership.clone(),
-        gate: context.gate.clone(),
-        events: context.events.clone(),
-        queue: context.queue.clone(),
-    };
-    let of = context.clone();
-    work.start(process, election, context.clone(), move |key| reconcile(of.clone(), key));
 }

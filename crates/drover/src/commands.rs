@@ -41,8 +41,8 @@ const CALLED: &str = "kubectl drover";
 
 /// Watches and steers rollouts on a fleet of edge nodes.
 ///
-/// A target is a DaemonSet (ds/agent, or just agent) or one of its runs, a FleetRollout (by its name). Everything that
-/// changes something goes through the Kubernetes API under your own name, so its access rules and its audit log apply.
+/// A target is a DaemonSet (ds/agent, or just agent), a YurtAppSet (yas/web, or just web) or one of its runs, a FleetRollout
+/// (by its name). Everything that changes something goes through the Kubernetes API under your own name, so its access rules and its audit log apply.
 #[derive(Parser, Debug)]
 #[command(name = "drover", version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Drover {

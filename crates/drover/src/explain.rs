@@ -1,5 +1,7 @@
 //! Why a node or a pool is not moved: the planner's words, who can end it and how.
 
+mod of_set;
+
 use planner::fleet::{Node, Pod};
 use planner::rollout::{Hold, Outcome, Plan, PoolReport, Track};
 
@@ -7,6 +9,7 @@ use crate::advice::{ending, remedy};
 use crate::snapshot::Snapshot;
 use crate::text::{Line, Tone, count, hang};
 use crate::view::row;
+pub use of_set::SetScene;
 
 /// Nodes of a pool that are named for each hold.
 const NAMED: usize = 6;
@@ -94,14 +97,7 @@ impl Scene<'_> {
     }
 
     fn hold(&self, text: &str, hold: &Hold) -> Vec<Line> {
-        let mut lines = self.say(Tone::Busy, text);
-        let margin = Line::of(Tone::Plain, "    ");
-        lines.extend(hang(Tone::Faint, &margin, &margin, ending(hold), self.width));
-        if let Some(remedy) = remedy(hold, self.target) {
-            let arrow = margin.clone().and(Tone::Call, "→ ");
-            lines.extend(hang(Tone::Plain, &arrow, &Line::of(Tone::Plain, "      "), &remedy, self.width));
-        }
-        lines
+        held(text, hold, self.target, self.width)
     }
 
     fn place(&self, node: &Node) -> String {
@@ -131,9 +127,25 @@ impl Scene<'_> {
     }
 
     fn say(&self, tone: Tone, text: &str) -> Vec<Line> {
-        let margin = Line::of(Tone::Plain, "  ");
-        hang(tone, &margin, &Line::of(Tone::Plain, "    "), text, self.width)
+        say(tone, text, self.width)
     }
+}
+
+/// A hold, what ends it, and what the user can do.
+fn held(text: &str, hold: &Hold, target: &str, width: usize) -> Vec<Line> {
+    let mut lines = say(Tone::Busy, text, width);
+    let margin = Line::of(Tone::Plain, "    ");
+    lines.extend(hang(Tone::Faint, &margin, &margin, ending(hold), width));
+    if let Some(remedy) = remedy(hold, target) {
+        let arrow = margin.and(Tone::Call, "→ ");
+        lines.extend(hang(Tone::Plain, &arrow, &Line::of(Tone::Plain, "      "), &remedy, width));
+    }
+    lines
+}
+
+fn say(tone: Tone, text: &str, width: usize) -> Vec<Line> {
+    let margin = Line::of(Tone::Plain, "  ");
+    hang(tone, &margin, &Line::of(Tone::Plain, "    "), text, width)
 }
 
 /// What became of a unit that was moved.

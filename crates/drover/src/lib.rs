@@ -8,6 +8,7 @@
 //! - [`view`] – a run as lines of text, and [`text`], what lines are.
 
 pub mod advice;
+pub mod app_set;
 pub mod call;
 pub mod commands;
 pub mod eta;

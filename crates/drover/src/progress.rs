@@ -4,6 +4,9 @@
 //! units, and why they are not moved) comes from a [`Report`] of the planner, made here from nodes and pods that the user
 //! may read; without them a run is shown as far as its status goes.
 
+mod of_set;
+mod pool;
+
 use api::fleet_rollout::{Attention, FleetRollout, FleetRolloutStatus, HaltStatus, Phase, UnitCounts, WaveState};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
@@ -11,6 +14,7 @@ use planner::rollout::{Counts, Hold, PoolReport, Report};
 use serde::Serialize;
 
 use crate::eta::Eta;
+pub use pool::{Held, Pods, Pool, PoolUnit, State};
 
 /// One run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -39,6 +43,12 @@ pub struct Progress {
     pub units: Units,
     /// Its waves, in order.
     pub waves: Vec<Wave>,
+    /// Pools of a YurtAppSet that are no units of the run: pinned to another revision, refused, their workload's name taken.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub apart: Vec<Pool>,
+    /// What the target says itself, where the run is not all there is to know.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<String>,
     /// When it will be done, if its pace tells.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eta: Option<Eta>,
@@ -96,32 +106,6 @@ pub struct Wave {
     pub pools: Vec<Pool>,
 }
 
-/// A pool.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Pool {
-    /// Its name; empty for the nodes without one.
-    pub name: String,
-    /// Its units.
-    pub units: Units,
-    /// Why units of it are not moved.
-    pub holds: Vec<Held>,
-    /// One of the holds ends only by somebody's doing.
-    pub needs_attention: bool,
-}
-
-/// Units of a pool that are not moved for the same kind of reason.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Held {
-    /// The kind.
-    pub kind: String,
-    /// How many units.
-    pub units: u32,
-    /// The reason of the first of them.
-    pub sentence: String,
-}
-
 impl Progress {
     /// The run as its status says, with pools as far as nodes and pods could be seen: `Err` says why not, where they should.
     pub fn of(run: &FleetRollout, fleet: Result<&Report, Option<String>>, eta: Option<Eta>) -> Self {
@@ -146,6 +130,8 @@ impl Progress {
             wave: status.wave.clone(),
             units,
             waves,
+            apart: Vec::new(),
+            notices: Vec::new(),
             eta,
             halt: status.halt.clone(),
             attention: status.attention,
@@ -216,21 +202,5 @@ impl From<UnitCounts> for Units {
     fn from(counts: UnitCounts) -> Self {
         let UnitCounts { desired, updated, settled, offline, failed, .. } = counts;
         Self { desired, updated, settled, down: None, offline, offline_to_do: None, failed }
-    }
-}
-
-impl From<&PoolReport> for Pool {
-    fn from(report: &PoolReport) -> Self {
-        let held = |(kind, units, sentence): &(&str, u32, String)| Held {
-            kind: (*kind).to_owned(),
-            units: *units,
-            sentence: sentence.clone(),
-        };
-        Self {
-            name: report.pool.to_string(),
-            units: Units { offline_to_do: Some(offline_to_do(report)), ..report.counts.into() },
-            holds: report.holds.iter().map(held).collect(),
-            needs_attention: report.needs_attention,
-        }
     }
 }

@@ -20,9 +20,12 @@ use planner::fleet::{Name, Node, Pod};
 use planner::rollout::Progress;
 use planner::strategy::PoolLabels;
 
+pub(crate) use dependencies::ask;
+pub(crate) use facts::decisions;
 pub use facts::last_completed;
 pub use planned::{Planned, PlannedError};
 pub use read::{Freshness, nodes, pools, read, without_daemon_set};
+pub(crate) use read::{list, optional, pages};
 
 /// One DaemonSet with what its rollouts are about.
 #[derive(Debug, Clone)]

@@ -1,5 +1,7 @@
 //! What a user names: a DaemonSet, a YurtAppSet, or a run.
 
+mod unrun;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -9,6 +11,7 @@ use kube::{Api, ResourceExt as _};
 
 use crate::call::{Call, CallError};
 use crate::reach::Cluster;
+pub use unrun::Unrun;
 
 /// A target or a run, by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +59,16 @@ pub enum FindError {
         namespace: String,
         /// The targets that have runs there.
         known: Vec<String>,
+    },
+    /// It is a YurtAppSet without a run.
+    #[error("{target} has no rollout in namespace {namespace}: {why}")]
+    Unrun {
+        /// What was meant.
+        target: Target,
+        /// Where.
+        namespace: String,
+        /// Why.
+        why: Unrun,
     },
     /// Several have.
     #[error("{target} is ambiguous: {}\n→ name one of them", .candidates.join(", "))]
@@ -180,7 +193,18 @@ fn same_target(a: &FleetRollout, b: &FleetRollout) -> bool {
 /// All runs of the target that is meant, oldest first; of a run that is named, that one alone.
 pub async fn history(cluster: &Cluster, target: &Target) -> Result<Vec<FleetRollout>, FindError> {
     let runs = runs(cluster, Some(&cluster.namespace)).await?;
-    choose(&runs, target, &cluster.namespace)
+    match choose(&runs, target, &cluster.namespace) {
+        Err(FindError::Nothing { .. }) if matches!(target.kind, None | Some(Kind::YurtAppSet)) => {
+            let why = unrun::ask(cluster, &target.name).await;
+            // Who names no kind may have meant another one.
+            let why = why.filter(|why| target.kind.is_some() || *why != Unrun::Absent);
+            Err(why.map_or_else(
+                || nothing(&runs, target, &cluster.namespace),
+                |why| FindError::Unrun { target: target.clone(), namespace: cluster.namespace.clone(), why },
+            ))
+        }
+        found => found,
+    }
 }
 
 /// The run that is meant: the newest of a target.
@@ -204,7 +228,7 @@ fn choose(runs: &[FleetRollout], target: &Target, namespace: &str) -> Result<Vec
     kinds.dedup();
     match kinds.len() {
         0 => Err(nothing(runs, target, namespace)),
-        1 => Ok(meant),
+        1 => Ok(of_newest(meant)),
         _ => {
             kinds.sort_unstable();
             kinds.dedup();
@@ -213,6 +237,13 @@ fn choose(runs: &[FleetRollout], target: &Target, namespace: &str) -> Result<Vec
             Err(FindError::Ambiguous { target: target.clone(), candidates })
         }
     }
+}
+
+/// Without runs of an object that had the name before.
+fn of_newest(mut runs: Vec<FleetRollout>) -> Vec<FleetRollout> {
+    let uid = runs.last().map(|run| run.spec.target_ref.uid.clone());
+    runs.retain(|run| Some(&run.spec.target_ref.uid) == uid.as_ref());
+    runs
 }
 
 fn nothing(runs: &[FleetRollout], target: &Target, namespace: &str) -> FindError {
@@ -271,6 +302,15 @@ mod tests {
         );
         let error = choose(&[], &"agent".parse().unwrap(), "edge").unwrap_err().to_string();
         assert!(error.contains("kubectl get ds agent"), "{error}");
+    }
+
+    #[test]
+    fn runs_of_an_object_that_had_the_name_before_are_not_its_own() {
+        let mut before = run("YurtAppSet", "web", 7);
+        before.spec.target_ref.uid = "gone".to_owned();
+        let runs = vec![before, run("YurtAppSet", "web", 1), run("YurtAppSet", "web", 2)];
+        let chosen = choose(&runs, &"yas/web".parse().unwrap(), "edge").unwrap();
+        assert_eq!(chosen.iter().map(|run| run.spec.revision.number).collect::<Vec<_>>(), [1, 2]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use api::fleet_rollout::{Attention, HaltStatus, Phase, WaveState};
 use drover::eta::Eta;
-use drover::progress::{Held, Pool, Progress, Units, Wave};
+use drover::progress::{Held, Pods, Pool, PoolUnit, Progress, State, Units, Wave};
 use drover::text::Line;
 use drover::view::{Extent, view};
 use jiff::{SignedDuration, Timestamp};
@@ -20,7 +20,7 @@ fn held(kind: &str, units: u32, sentence: &str) -> Held {
 }
 
 fn pool(name: &str, units: Units, holds: Vec<Held>) -> Pool {
-    Pool { name: name.to_owned(), units, holds, needs_attention: false }
+    Pool { name: name.to_owned(), units, holds, needs_attention: false, unit: None }
 }
 
 fn wave(name: &str, state: WaveState, units: Units, pools: Vec<Pool>) -> Wave {
@@ -40,6 +40,8 @@ fn run(phase: Phase, sentence: &str, units: Units, waves: Vec<Wave>) -> Progress
         wave: Some("early".to_owned()),
         units,
         waves,
+        apart: Vec::new(),
+        notices: Vec::new(),
         eta: None,
         halt: None,
         attention: Vec::new(),
@@ -196,4 +198,88 @@ fn a_completed_run_is_short() {
     let sentence = "all reachable units run 6d8f9c7b4; 4 others are caught up when they return";
     let run = run(Phase::Completed, sentence, all, vec![wave("all", WaveState::Succeeded, all, pools)]);
     golden("completed", &shown(&run, 80, None));
+}
+
+/// A pool of a YurtAppSet, with so many pods updated and available of three.
+fn unit_pool(name: &str, state: State, pods: Option<(i64, i64)>) -> Pool {
+    let counts = match state {
+        State::Updated => units(1, 1, 1, 0),
+        State::InProgress => units(1, 1, 0, 1),
+        State::Failed => Units { failed: 1, ..units(1, 1, 0, 0) },
+        State::Broken => units(1, 1, 0, 0),
+        State::NotReachable => Units { offline: 1, offline_to_do: Some(1), ..units(1, 0, 0, 0) },
+        State::Waiting => units(1, 0, 0, 0),
+    };
+    let trouble = format!("ReplicaSet \"web-{name}-4c100a68-7d9f\" has timed out progressing.");
+    let workload = pods.map(|(updated, available)| Pods {
+        kind: "Deployment",
+        name: format!("web-{name}-4c100a68"),
+        revision: "web-5d9c7b".to_owned(),
+        desired: 3,
+        updated,
+        available,
+        trouble: (state == State::Failed).then_some(trouble),
+    });
+    let holds = match state {
+        State::Waiting => vec![held("ConcurrentPools", 1, "3 pools of its wave are under change, 3 may be")],
+        State::NotReachable => vec![held("Offline", 1, "none of its nodes is Ready")],
+        State::Updated | State::InProgress | State::Failed | State::Broken => Vec::new(),
+    };
+    Pool { unit: Some(PoolUnit { state, workload }), ..pool(name, counts, holds) }
+}
+
+fn of_pools() -> Progress {
+    let early = vec![
+        unit_pool("berlin", State::Updated, Some((3, 3))),
+        unit_pool("bonn", State::InProgress, Some((2, 2))),
+        unit_pool("hamburg", State::Failed, Some((1, 2))),
+        unit_pool("kiel", State::Broken, Some((3, 0))),
+        unit_pool("munich", State::NotReachable, Some((0, 0))),
+        unit_pool("ulm", State::Waiting, Some((0, 3))),
+        unit_pool("vienna", State::Waiting, None),
+    ];
+    let canary = units(2, 2, 2, 0);
+    let lab = vec![unit_pool("lab-1", State::Updated, Some((3, 3))), unit_pool("lab-2", State::Updated, Some((3, 3)))];
+    let open = Units { offline: 1, failed: 1, offline_to_do: Some(1), ..units(7, 4, 1, 1) };
+    let waves = vec![
+        wave("canary", WaveState::Succeeded, canary, lab),
+        wave("early", WaveState::Open, open, early),
+        wave("rest", WaveState::Waiting, units(11, 0, 0, 0), Vec::new()),
+    ];
+    let sentence = "wave \"early\" (2 of 3): 6 of 20 pools updated, 3 settled, 1 offline, 1 failed; 1 under change";
+    let all = Units { offline: 1, failed: 1, offline_to_do: Some(1), ..units(20, 6, 3, 1) };
+    let mut pinned = unit_pool("zurich", State::Waiting, Some((3, 3)));
+    pinned.holds = vec![held("pinned", 1, "is pinned to revision web-77c4")];
+    Progress {
+        name: "web-0f3a9c1e-r7".to_owned(),
+        kind: "YurtAppSet".to_owned(),
+        target: "web".to_owned(),
+        revision_name: "web-5d9c7b".to_owned(),
+        apart: vec![pinned],
+        ..run(Phase::Progressing, sentence, all, waves)
+    }
+}
+
+#[test]
+fn a_set_pool_by_pool() {
+    golden("pools", &shown(&of_pools(), 80, None));
+    golden("pools-wide", &shown(&of_pools(), 110, None));
+    for width in 66..=120 {
+        shown(&of_pools(), width, Some(3));
+    }
+}
+
+#[test]
+fn a_set_whose_newest_spec_has_no_run_says_so() {
+    let refused = "AppUpdated is False (UpdateWorkloadError): lab-1: spec.workload.workloadTweaks[0].patches[0]: there is no /spec/x";
+    let waves = vec![wave("all", WaveState::Succeeded, units(2, 2, 2, 0), Vec::new())];
+    let run = Progress {
+        notices: vec![
+            "its newest spec has no run, for the reason below; what is shown is the run before it".to_owned(),
+            refused.to_owned(),
+        ],
+        apart: Vec::new(),
+        ..Progress { waves, units: units(2, 2, 2, 0), phase: Phase::Completed, ..of_pools() }
+    };
+    golden("refused-spec", &shown(&run, 80, None));
 }

@@ -1,10 +1,8 @@
 //! What leader-endpoints-controller can be told.
 
-use std::path::PathBuf;
-
 use chassis::workers::WorkerSetting;
 use chassis::{About, Flag, Period, Refused, ServiceConfig};
-use controller_runtime::client::ClientSettings;
+use controller_runtime::client::Kube;
 use controller_runtime::lease::Lease;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -66,16 +64,6 @@ pub struct Outputs {
 pub struct Attributes {
     /// Give them, and take them back from nodes that leave. Always off while another controller elects: it does the same.
     pub sync: bool,
-}
-
-/// The API server.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Kube {
-    /// Kubeconfig file; not set: $KUBECONFIG, ~/.kube/config, then the pod's service account.
-    pub kubeconfig: Option<PathBuf>,
-    /// How long a write may take. A new leader waits so long before it acts.
-    pub write_timeout: Period<100, 60_000>,
 }
 
 /// OpenYurt's own manager.
@@ -141,17 +129,6 @@ impl ServiceConfig for Config {
     }
 }
 
-impl Kube {
-    /// The client's settings.
-    pub fn settings(&self) -> ClientSettings {
-        ClientSettings {
-            kubeconfig: self.kubeconfig.clone(),
-            write_timeout: self.write_timeout.get(),
-            ..ClientSettings::default()
-        }
-    }
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -160,7 +137,7 @@ impl Default for Config {
             working_namespace: "kube-system".to_owned(),
             outputs: Outputs::default(),
             attributes: Attributes { sync: true },
-            kube: Kube { kubeconfig: None, write_timeout: Period::of_millis::<10_000>() },
+            kube: Kube::default(),
             lease: Lease::named(crate::FIELD_MANAGER),
             yurt_manager: YurtManager::default(),
             topology: TopologySettings::default(),

@@ -32,7 +32,7 @@ mod run;
 mod topology;
 
 pub use config::Config;
-pub use run::{RunError, run};
+pub use run::run;
 pub use topology::Settings as TopologySettings;
 
 /// What Drover owns under server-side apply, and the name of its Lease.

@@ -33,6 +33,8 @@ pub(super) struct History {
     pub pools: BTreeMap<String, Timeline<BTreeMap<String, String>>>,
     /// By run (its UID) and wave: at which points somebody approved, and when that may first have been public.
     pub approvals: HashMap<(String, String), Vec<(ApprovalPoint, Timestamp)>>,
+    /// How late the watcher heard of what it heard of latest. Nobody beside it on the same machine can be held to hear sooner.
+    pub lateness: SignedDuration,
     /// UIDs of pods by DaemonSet and node.
     places: HashMap<String, HashMap<String, Vec<String>>>,
 }
@@ -118,7 +120,11 @@ impl History {
         let publications = publications(calls);
         let mut history = Self::default();
         for note in notes {
-            history.add(note, when(note, &publications));
+            let published = when(note, &publications);
+            if published.exact {
+                history.lateness = history.lateness.max(note.received.duration_since(published.latest));
+            }
+            history.add(note, published);
         }
         history
     }

@@ -55,9 +55,10 @@ struct Case<'a> {
 /// Judges a run by these rules.
 pub fn judge(evidence: Evidence<'_>, rules: &Rules, ending: Ending) -> Verdict {
     let history = History::new(evidence.notes, evidence.calls);
+    let rules = &Rules { lag: rules.lag.max(history.lateness), ..rules.clone() };
     let ours: Vec<&Call> = evidence.calls.iter().filter(|call| is_updaters(call, rules)).collect();
     let mine: Vec<&Call> = ours.iter().copied().filter(|call| evidence.covers(&call.namespace)).collect();
-    let mut verdict = Verdict::default();
+    let mut verdict = Verdict { lateness: history.lateness, ..Verdict::default() };
     for call in ours.iter().filter(|call| call.namespace.is_empty() || evidence.covers(&call.namespace)) {
         *verdict.calls.entry(call.kind()).or_default() += 1;
     }

@@ -6,7 +6,8 @@ use planner::strategy::{Amount, Strategy, Timing};
 /// The numbers of `design/rollouts.md` that hold for a run, as its updater was configured.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    /// A watch lags: a decision is judged by what was public this long before it.
+    /// A watch lags: a decision is judged by what was public this long before it, or longer where the checker's own watch was
+    /// later than that.
     pub lag: SignedDuration,
     /// The durations that the updater runs with.
     pub timing: Timing,

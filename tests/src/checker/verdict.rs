@@ -24,6 +24,8 @@ pub struct Verdict {
     pub lost: BTreeMap<(String, String), BTreeSet<String>>,
     /// Nodes that came back with an old pod and were restarted: how long after they were reachable.
     pub returns: Vec<(String, SignedDuration)>,
+    /// How late the watcher was at most.
+    pub lateness: SignedDuration,
     /// From the first deletion until the last restarted unit had its verdict.
     pub duration: SignedDuration,
     /// How often another process took the lead.
@@ -129,7 +131,7 @@ impl fmt::Display for Violation {
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { deletes, most_down, most_started, duration, handovers, stale_writes, .. } = self;
+        let Self { deletes, most_down, most_started, lateness, duration, handovers, stale_writes, .. } = self;
         write!(f, "{deletes} pods deleted in {:.1} s", duration.as_secs_f64())?;
         write!(f, "; at most {most_down} units down at once, {most_started} started")?;
         if let Some(Tight { down, allowed, .. }) = self.tightest {
@@ -137,6 +139,9 @@ impl fmt::Display for Verdict {
         }
         for ((set, revision), nodes) in &self.lost {
             write!(f, "; {} nodes lost with {set} {revision}", nodes.len())?;
+        }
+        if *lateness > SignedDuration::from_millis(200) {
+            write!(f, "; the watcher was up to {:.1} s late", lateness.as_secs_f64())?;
         }
         if *handovers > 0 {
             write!(f, "; {handovers} handovers, {stale_writes} stale writes")?;

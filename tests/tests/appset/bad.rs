@@ -98,6 +98,15 @@ async fn a_template_that_is_no_workload_is_said() -> Result<()> {
             json!({"a": 1}),
             "spec.workload.workloadTemplate.deploymentTemplate.metadata.labels[a]: 1",
         ),
+        // Taken as it is, 1,215,752,191 pods in each pool.
+        (
+            "replicas",
+            "/spec/replicas",
+            json!(99_999_999_999_i64),
+            "spec.replicas of the workload: 99999999999 is not an integer of 0 to 2147483647",
+        ),
+        // The API server calls that an error of its own.
+        ("seconds", "/spec/minReadySeconds", json!(1.5), "failed to convert new object"),
     ] {
         estate.apply(&estate.app_set(name).template(pointer, value)).await?;
         estate.await_condition(name, "AppDispatched", "False", &["CreateWorkloadError", words]).await?;

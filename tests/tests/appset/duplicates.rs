@@ -35,5 +35,6 @@ async fn item_3_of_two_workloads_in_a_pool_the_younger_goes() -> Result<()> {
     assert_eq!(estate.child("web", pool).await?["metadata"]["uid"], first["metadata"]["uid"]);
     estate.await_settled("web", 2).await?;
     // The twin's pods end some time after it.
-    eventually("the twin's pods to go", MINUTE, async || Ok((estate.pods("web").await? == pods).then_some(()))).await
+    eventually("the twin's pods to go", 2 * MINUTE, async || Ok((estate.pods("web").await? == pods).then_some(())))
+        .await
 }

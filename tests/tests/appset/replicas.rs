@@ -39,3 +39,31 @@ async fn item_11_what_an_autoscaler_set_survives_every_revision() -> Result<()> 
     assert_eq!(estate.child("web", pinned).await?["spec"]["replicas"], 2);
     Ok(())
 }
+
+/// Server-side apply alone would set them to Kubernetes' default, 1, in every pool at once.
+#[tokio::test]
+async fn replicas_that_a_set_leaves_out_stay_what_they_are() -> Result<()> {
+    let estate = estate("handed", 2).await?;
+    let set =
+        estate.app_set("web").template("/spec/replicas", json!(3)).template("/spec/revisionHistoryLimit", json!(4));
+    estate.deploy(&set, 2).await?;
+    // With them goes another field, which is dropped as ever.
+    let next =
+        set.tag("v2").template("/spec/replicas", Value::Null).template("/spec/revisionHistoryLimit", Value::Null);
+    estate.deploy(&next, 2).await?;
+    for pool in &estate.pools {
+        let child = estate.child("web", pool).await?;
+        let spec = &child["spec"];
+        assert_eq!((&spec["replicas"], &spec["revisionHistoryLimit"]), (&json!(3), &json!(10)), "{pool}");
+        assert_eq!(container(&child, "image"), &json!(AppSet::image_of("web", "v2")));
+    }
+    // What somebody sets from now on stays, too.
+    let pool = &estate.pools[0];
+    let name = estate.child("web", pool).await?["metadata"]["name"].as_str().context("a name")?.to_owned();
+    let scaled = json!({"spec": {"replicas": 5}});
+    let deployments = estate.objects("apps/v1", "Deployment");
+    deployments.patch(&name, &PatchParams::default(), &Patch::Merge(&scaled)).await.context("by hand")?;
+    estate.deploy(&next.tag("v3"), 2).await?;
+    assert_eq!(estate.child("web", pool).await?["spec"]["replicas"], 5);
+    Ok(())
+}

@@ -10,7 +10,7 @@ use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use tests::checker::{Deeds, Judge, SetVerdict};
-use tests::fixture::{APPSET_CONTROLLER, AppSet, Estate, Pace, Service, ServiceSpec, Testbed};
+use tests::fixture::{APPSET_CONTROLLER, AppSet, Estate, Pace, Service, ServiceSpec, Testbed, eventually};
 use tokio::sync::OnceCell;
 
 use super::{STRATEGY, WEB};
@@ -122,12 +122,20 @@ impl Scenario<'_> {
 
     /// Exactly these pools ask for this tag, and do so for a while.
     pub(crate) async fn stays_in(&self, tag: &str, numbers: impl IntoIterator<Item = u32>) -> Result<()> {
-        let pools: BTreeSet<String> = self.pools(numbers).into_iter().collect();
-        for wait in [Duration::ZERO, super::A_WHILE] {
-            tokio::time::sleep(wait).await;
-            let found = self.pools_with(tag).await?;
-            ensure!(found == pools, "{tag} is in {found:?} and not in {pools:?}");
-        }
+        self.stays_with(tag, self.pools(numbers)).await
+    }
+
+    /// The same of pools that are known by name.
+    pub(crate) async fn stays_with(&self, tag: &str, pools: impl IntoIterator<Item = String>) -> Result<()> {
+        let pools: BTreeSet<String> = pools.into_iter().collect();
+        // What a status tells of and what is there are two things: the one may come before the other.
+        eventually(&format!("{tag} in {pools:?}"), super::LONG, async || {
+            Ok((self.pools_with(tag).await? == pools).then_some(()))
+        })
+        .await?;
+        tokio::time::sleep(super::A_WHILE).await;
+        let found = self.pools_with(tag).await?;
+        ensure!(found == pools, "{tag} is in {found:?} and not in {pools:?}");
         Ok(())
     }
 

@@ -1,9 +1,6 @@
 //! `dependsOn` between a DaemonSet and a YurtAppSet, by the two services that drive them, in both directions, and with the one
 //! that is asked killed in the middle.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
-
 use anyhow::{Context as _, Result, ensure};
 use api::fleet_rollout::{FleetRollout, Phase};
 use api::names;
@@ -11,15 +8,11 @@ use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
 use serde_json::{Value, json};
 use tests::fixture::{SCENE_LABEL, Service, ServiceSpec, UpdaterSpec, eventually};
-use tokio::net::TcpSocket;
-use xtask::cluster::Authority;
 use xtask::daemonsets::{Daemon, Fixture};
 
 use super::bed::{Bed, Scenario, controller};
-use super::{LONG, MINUTE, WEB, waves};
-
-/// What was not confirmed for so long is unknown to who asked.
-const UNKNOWN_AFTER: &str = "3s";
+use super::place::Place;
+use super::{LONG, WEB, waves};
 
 /// Longer than any test.
 const FOREVER: u32 = 36_000;
@@ -86,7 +79,7 @@ async fn an_application_before_the_agent_of_its_pool(bed: &Bed, pair: &mut Pair)
     pair.controller = pair.start_controller(bed).await?;
     scenario.await_phase(2, Phase::Completed).await?;
     await_phase(&scenario, "agent", 2, Phase::Completed).await?;
-    agent.await_ready("v2", 3, MINUTE).await?;
+    agent.await_ready("v2", 3, LONG).await?;
     scenario.finish().await.map(drop)
 }
 
@@ -184,15 +177,6 @@ struct Pair {
     controller_place: Place,
 }
 
-/// Where a service serves, as often as it is started, and by what the other one calls it.
-struct Place {
-    address: SocketAddr,
-    /// With its certificate, the authority of that, and a token of who calls it.
-    folder: PathBuf,
-    /// Bound, and never listened on: nobody else is given the port.
-    _reserved: TcpSocket,
-}
-
 impl Pair {
     async fn start(bed: &Bed) -> Result<Self> {
         let (updater, controller) = (api::rbac::DAEMON_UPDATER.account, api::rbac::APPSET_CONTROLLER.account);
@@ -215,14 +199,14 @@ impl Pair {
 }
 
 async fn start_updater(bed: &Bed, own: &Place, other: &Place) -> Result<Service> {
-    let all = own.served().into_iter().chain(other.called("APPSET_CONTROLLER"));
+    let all = own.served("ROLLOUT_SERVICE").into_iter().chain(other.called("APPSET_CONTROLLER"));
     let all = all.chain(LEASE.map(|(key, value)| (key.to_owned(), value.to_owned())));
     let spec = all.fold(UpdaterSpec::default(), |spec, (key, value)| spec.env(&key, &value));
     bed.testbed.updater(spec).await
 }
 
 async fn start_controller(bed: &Bed, other: &Place, own: &Place) -> Result<Service> {
-    let all = own.served().into_iter().chain(other.called("DAEMON_UPDATER"));
+    let all = own.served("ROLLOUT_SERVICE").into_iter().chain(other.called("DAEMON_UPDATER"));
     let all = all.chain(LEASE.map(|(key, value)| (key.to_owned(), value.to_owned())));
     let spec: ServiceSpec = all.fold(controller(), |spec, (key, value)| spec.env(&key, &value));
     bed.testbed.appset_controller(spec).await
@@ -235,41 +219,3 @@ const LEASE: [(&str, &str); 4] = [
     ("DROVER_LEASE__MARGIN", "500ms"),
     ("DROVER_KUBE__WRITE_TIMEOUT", "1s"),
 ];
-
-impl Place {
-    /// A port for the service `name`, and what `caller` needs to call it.
-    async fn reserve(bed: &Bed, name: &str, caller: &str) -> Result<Self> {
-        let cluster = &bed.testbed.cluster;
-        let folder = cluster.scratch()?.join(format!("place-of-{name}"));
-        std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-        xtask::cluster::write_server(&folder, &Authority::new()?, name)?;
-        std::fs::write(folder.join("token"), cluster.caller_token(api::rbac::NAMESPACE, caller).await?)?;
-        let reserved = TcpSocket::new_v4()?;
-        reserved.set_reuseaddr(true)?;
-        reserved.bind(SocketAddr::from(([127, 0, 0, 1], 0))).context("reserving a port")?;
-        Ok(Self { address: reserved.local_addr()?, folder, _reserved: reserved })
-    }
-
-    /// What tells the service to serve there.
-    fn served(&self) -> Vec<(String, String)> {
-        let file = |name: &str| self.folder.join(name).display().to_string();
-        vec![
-            ("DROVER_GRPC__LISTEN".to_owned(), self.address.to_string()),
-            ("DROVER_GRPC__TLS__CERTIFICATE".to_owned(), file("tls.crt")),
-            ("DROVER_GRPC__TLS__KEY".to_owned(), file("tls.key")),
-            ("DROVER_ROLLOUT_SERVICE__HEARTBEAT".to_owned(), "300ms".to_owned()),
-        ]
-    }
-
-    /// What tells the other service to ask there.
-    fn called(&self, peer: &str) -> Vec<(String, String)> {
-        let file = |name: &str| self.folder.join(name).display().to_string();
-        let key = |field: &str| format!("DROVER_PEERS__{peer}__{field}");
-        vec![
-            (key("PEER__ADDRESS"), format!("https://{}", self.address)),
-            (key("PEER__AUTHORITY"), file("ca.crt")),
-            (key("PEER__TOKEN"), file("token")),
-            (key("UNKNOWN_AFTER"), UNKNOWN_AFTER.to_owned()),
-        ]
-    }
-}

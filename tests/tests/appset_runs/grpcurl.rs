@@ -18,7 +18,7 @@ async fn run(service: &Service, token: Option<&str>, before: &[&str], after: &[&
     // It may have to be built first.
     let tool = tokio::task::spawn_blocking(xtask::tools::grpcurl).await??;
     let mut command = Command::new(tool);
-    command.arg("-cacert").arg(service.authority_file());
+    command.args(["-connect-timeout", "60", "-cacert"]).arg(service.authority_file());
     if let Some(token) = token {
         command.arg("-H").arg(format!("authorization: Bearer {token}"));
     }

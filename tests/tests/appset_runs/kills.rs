@@ -36,21 +36,24 @@ async fn killed_at_four_moments_it_goes_on_where_it_was() -> Result<()> {
 }
 
 #[tokio::test]
-#[ignore = "a campaign of some 30 minutes: cargo xtask soak"]
-async fn soak_a_crash_at_every_write_changes_nothing_in_the_end() -> Result<()> {
+#[ignore = "a campaign of some 15 minutes: cargo xtask soak"]
+async fn soak_a_crash_before_any_write_changes_nothing_in_the_end() -> Result<()> {
+    at_every_write("before").await
+}
+
+#[tokio::test]
+#[ignore = "a campaign of some 15 minutes: cargo xtask soak"]
+async fn soak_a_crash_after_any_write_changes_nothing_in_the_end() -> Result<()> {
+    at_every_write("after").await
+}
+
+async fn at_every_write(when: &str) -> Result<()> {
     let (bed, _turn) = lonely().await?;
-    let mut crashes = 0;
-    for when in ["before", "after"] {
-        for write in 1.. {
-            let fault = format!("kill-{when}:{write}");
-            if crash(bed, &format!("{when}-{write}"), &[&fault], true).await? == 0 {
-                eprintln!("no write number {write}: {} crashes {when} a write", write - 1);
-                break;
-            }
-            crashes += 1;
-        }
+    let mut write = 1;
+    while crash(bed, &format!("{when}-{write}"), &[&format!("kill-{when}:{write}")], true).await? > 0 {
+        write += 1;
     }
-    ensure!(crashes > 40, "only {crashes} crashes: the campaign says too little");
+    ensure!(write > 20, "no write number {write}: the campaign says too little");
     Ok(())
 }
 
@@ -83,6 +86,10 @@ async fn story(scenario: &Scenario<'_>, life: &mut Life<'_>, whole: bool) -> Res
     scenario.estate.apply(&web).await?;
     life.until_in(scenario, "v2", 1..=3).await?;
     life.until_completed(scenario, 2).await?;
+    // The audit log says of a write whose sender dies meanwhile that it failed, also where it did not.
+    for (pool, child) in scenario.estate.children(WEB).await? {
+        ensure!(child["metadata"]["generation"] == 2, "{pool} was made and upgraded once: {child}");
+    }
     let mut pools = 3;
     if whole {
         let (first, second) = (scenario.pool(1), scenario.pool(2));
@@ -95,9 +102,7 @@ async fn story(scenario: &Scenario<'_>, life: &mut Life<'_>, whole: bool) -> Res
     // It may still die by one of its last writes.
     life.revive().await?;
     life.until_settled(scenario, pools).await?;
-    let verdict = scenario.finish().await?;
-    let restarts: Vec<usize> = verdict.restarts.values().copied().collect();
-    ensure!(restarts == [1, 1, 1], "each pool was upgraded once: {verdict}");
+    scenario.finish().await?;
     ensure!(scenario.runs().await?.len() == 2, "a run for each revision");
     ensure!(scenario.estate.revisions(WEB).await?.len() == 2, "a revision is made once");
     scenario.estate.delete(WEB).await

@@ -2,19 +2,25 @@
 //! are two. Every scenario ends before the audit log's judge.
 
 mod bed;
+mod bounds;
 mod dependencies;
 mod failures;
 mod grpcurl;
 mod kills;
 mod membership;
 mod pins;
+mod place;
+mod reach;
+mod repairs;
 mod replicas;
 mod run;
 mod sequences;
 mod stale;
+mod standing;
 mod steering;
 mod strategies;
 mod waves;
+mod windows;
 
 use std::time::Duration;
 

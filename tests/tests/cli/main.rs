@@ -6,6 +6,7 @@ mod halts;
 mod planned;
 mod rights;
 mod rollback;
+mod sets;
 mod status;
 mod steering;
 mod user;

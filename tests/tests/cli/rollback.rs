@@ -25,7 +25,10 @@ async fn a_template_goes_back_to_what_completed_or_what_is_named() -> Result<()>
 
     // Revision 1 has number 3 by now; its run is still named by the old one.
     says(&admin.is_refused(&["rollback", "agent", "--to-revision", "1"]).await?, &["has revision 3 already"])?;
-    says(&admin.is_refused(&["rollback", "agent", "--to-revision", "77"]).await?, &["no revision 77: there are 2"])?;
+    says(
+        &admin.is_refused(&["rollback", "agent", "--to-revision", "77"]).await?,
+        &["no revision 77", "older revisions: 2"],
+    )?;
     says(&admin.does(&["rollback", "agent", "--to-revision", "2"]).await?, &["revision 2"])?;
     scene.await_phase("agent", 4, Phase::Completed, LONG).await?;
     says(&admin.is_refused(&["rollback", "yas/app"]).await?, &["yas/app has no rollout in namespace back"])?;

@@ -1,6 +1,6 @@
 //! Somebody who types `drover`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -42,6 +42,11 @@ impl User {
             namespace: scene.namespace.clone(),
             timing: settings.map(|(key, value)| format!("--timing={key}={}ms", value.as_millis())).into(),
         }
+    }
+
+    /// The administrator of a cluster, in this namespace, where no node's durations matter.
+    pub(crate) fn at(kubeconfig: &Path, namespace: &str) -> Self {
+        Self { kubeconfig: kubeconfig.to_owned(), namespace: namespace.to_owned(), timing: Vec::new() }
     }
 
     /// A user with these rules in the scene's namespace (as a Role has them) and none elsewhere.

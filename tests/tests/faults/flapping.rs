@@ -12,7 +12,7 @@ use super::{LONG, scene};
 #[tokio::test]
 async fn a_healthy_release_completes_while_a_tenth_of_the_nodes_flaps() -> Result<()> {
     let scene = scene("flapping", 30, 3).await?;
-    let agent = scene.deploy("agent", "15%").await?;
+    let agent = scene.deploy("agent", "30%").await?;
     let flapping = Flapping::begin(scene.fleet(), &scene.nodes);
     agent.release("v2").await?;
     scene.await_phase("agent", 2, Phase::Completed, LONG).await?;
@@ -25,7 +25,7 @@ async fn a_healthy_release_completes_while_a_tenth_of_the_nodes_flaps() -> Resul
     Ok(())
 }
 
-/// Every 20 s another tenth of the nodes is away for 8 s: about half of it as NotReady, after the grace period.
+/// Every 24 s another tenth of the nodes is away for 14 s: about half of it as NotReady, after the grace period.
 struct Flapping(JoinHandle<()>);
 
 impl Flapping {
@@ -35,9 +35,9 @@ impl Flapping {
             for tenth in nodes.chunks(nodes.len() / 10).cycle() {
                 // A change that fails is one flap less.
                 let _ = fleet.offline(tenth).await;
-                tokio::time::sleep(Duration::from_secs(8)).await;
+                tokio::time::sleep(Duration::from_secs(14)).await;
                 let _ = fleet.online(tenth).await;
-                tokio::time::sleep(Duration::from_secs(12)).await;
+                tokio::time::sleep(Duration::from_secs(10)).await;
             }
         }))
     }

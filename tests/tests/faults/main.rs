@@ -10,16 +10,10 @@ use anyhow::Result;
 use tests::fixture::{Pace, Scene, Testbed, Updater};
 use tokio::sync::OnceCell;
 
-const MINUTE: Duration = Duration::from_mins(1);
-/// A unit settles in 7 s here.
-const LONG: Duration = Duration::from_mins(3);
+/// A unit settles in 11 s here.
+const LONG: Duration = Duration::from_mins(5);
 
 async fn scene(name: &str, nodes: u32, pools: u32) -> Result<Scene<'static>> {
     static SHARED: OnceCell<(Testbed, Updater)> = OnceCell::const_new();
-    SHARED
-        .get_or_try_init(|| Testbed::with_updater(Pace::faulty().wide_margin()))
-        .await?
-        .0
-        .scene(name, nodes, pools)
-        .await
+    SHARED.get_or_try_init(|| Testbed::with_updater(Pace::faulty().patient())).await?.0.scene(name, nodes, pools).await
 }

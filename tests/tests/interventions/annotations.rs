@@ -1,13 +1,13 @@
 //! What DaemonSets ask for by annotation: things that cannot be done, things that are not asked of Drover, and nothing at all.
 
 use anyhow::{Context as _, Result};
-use api::fleet_rollout::Phase;
+use api::fleet_rollout::{FleetRolloutStatus, Phase};
 use api::names::{self, reason};
 use serde_json::json;
 use tests::fixture::Scene;
 use xtask::daemonsets::STRATEGY_ANNOTATION;
 
-use super::{A_WHILE, MINUTE, await_status, bed, calls, condition};
+use super::{LONG, await_status, bed, condition, falls_silent};
 
 #[tokio::test]
 async fn what_cannot_be_followed_is_told_once_and_left_alone_until_it_is_corrected() -> Result<()> {
@@ -22,7 +22,7 @@ async fn what_cannot_be_followed_is_told_once_and_left_alone_until_it_is_correct
         ("rolling", [names::UPDATE_STRATEGY, "\"RollingUpdate\"", "OnDelete"]),
     ];
     for (name, words) in words {
-        let event = scene.await_event(name, reason::INVALID_STRATEGY, MINUTE).await?;
+        let event = scene.await_event(name, reason::INVALID_STRATEGY, LONG).await?;
         assert_eq!(event.type_.as_deref(), Some("Warning"));
         let note = event.note.context("an event without a note")?;
         for word in words {
@@ -31,20 +31,17 @@ async fn what_cannot_be_followed_is_told_once_and_left_alone_until_it_is_correct
     }
     // A change that changes nothing of it is no news.
     strategy.annotate("example.org/touched", Some("yes")).await?;
-    let before = calls(&scene)?;
-    tokio::time::sleep(A_WHILE).await;
-    let more = &calls(&scene)?[before.len()..];
-    assert!(more.is_empty(), "it is tried again and again: {more:?}");
+    falls_silent(&scene).await?;
     assert_eq!(scene.deletes()?, 0);
     assert!(scene.runs("strategy").await?.is_empty() && scene.runs("budget").await?.is_empty());
-    assert_eq!(strategy.await_ready("v1", 3, MINUTE).await?.len(), 3);
+    assert_eq!(strategy.await_ready("v1", 3, LONG).await?.len(), 3);
 
     strategy.annotate(STRATEGY_ANNOTATION, Some("auto")).await?;
     budget.annotate(names::MAX_UNAVAILABLE, Some("50%")).await?;
     rolling.patch(&json!({"spec": {"updateStrategy": {"type": "OnDelete", "rollingUpdate": null}}})).await?;
     rolling.release("v2").await?;
     for name in ["strategy", "budget", "rolling"] {
-        scene.await_phase(name, 2, Phase::Completed, MINUTE).await?;
+        scene.await_phase(name, 2, Phase::Completed, LONG).await?;
         told_once(&scene, name).await?;
     }
     let verdict = scene.finish_done().await?;
@@ -69,7 +66,7 @@ async fn who_asks_for_ota_or_for_nothing_is_left_alone() -> Result<()> {
     tokio::try_join!(ota.release("v2"), plain.release("v2"))?;
     // The one that is upgraded was released later: when it is done, the updater has seen the others.
     agent.release("v2").await?;
-    scene.await_phase("agent", 2, Phase::Completed, MINUTE).await?;
+    scene.await_phase("agent", 2, Phase::Completed, LONG).await?;
     assert_eq!((scene.uids(&ota).await?, scene.uids(&plain).await?), before);
     for name in ["ota", "plain"] {
         assert!(scene.runs(name).await?.is_empty(), "{name} has a run");
@@ -86,9 +83,12 @@ async fn a_budget_of_zero_holds_until_it_is_raised() -> Result<()> {
     let scene = bed().await?.scene("no-budget", 5, 1).await?;
     let agent = scene.deploy("agent", "0").await?;
     agent.release("v2").await?;
-    let status = scene.await_phase("agent", 2, Phase::Held, MINUTE).await?;
+    let is_held = |status: &FleetRolloutStatus| {
+        let held = condition(status, names::condition::HELD).map(|held| (held.status.as_str(), held.reason.as_str()));
+        status.phase == Phase::Held && held.is_ok_and(|held| held == ("True", "NoBudget"))
+    };
+    let status = await_status(&scene, "agent", 2, "a hold for want of a budget", is_held).await?;
     let held = condition(&status, names::condition::HELD)?;
-    assert_eq!((held.status.as_str(), held.reason.as_str()), ("True", "NoBudget"));
     assert!(held.message.contains("maxUnavailable of the run is 0"), "{}", held.message);
     super::stands_still(&scene, &agent, 5).await?;
     assert_eq!(scene.deletes()?, 0);

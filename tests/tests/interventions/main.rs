@@ -9,7 +9,7 @@ mod rights;
 mod users;
 mod workloads;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use api::fleet_rollout::FleetRolloutStatus;
@@ -22,8 +22,10 @@ use tests::fixture::{Pace, Scene, Testbed, Updater, eventually};
 use tokio::sync::OnceCell;
 use xtask::daemonsets::{Daemon, is_ready};
 
-const MINUTE: Duration = Duration::from_mins(1);
-/// Longer than anything takes that the updater does by itself at this pace: a replacement is missing after 3 s.
+/// For whatever is to happen: far more than it takes, for machines that are far slower.
+const LONG: Duration = Duration::from_mins(3);
+/// Longer than anything takes that the updater does by itself at this pace, but for missing replacements (`quota`), which are waited
+/// for.
 const A_WHILE: Duration = Duration::from_secs(3);
 
 /// One cluster and one updater for all of these.
@@ -41,7 +43,7 @@ async fn await_status(
     wanted: impl Fn(&FleetRolloutStatus) -> bool,
 ) -> Result<FleetRolloutStatus> {
     let mut last = None;
-    let found = eventually(what, MINUTE, async || {
+    let found = eventually(what, LONG, async || {
         let run = scene.runs(daemon_set).await?.pop().filter(|run| run.spec.revision.number == number);
         last = run.and_then(|run| run.status);
         Ok(last.clone().filter(&wanted))
@@ -55,7 +57,7 @@ async fn await_status(
 /// Waits until nothing is under way any more in a run that starts nothing and has `pods` pods, and makes sure that it stays so.
 async fn stands_still(scene: &Scene<'_>, daemon: &Daemon, pods: usize) -> Result<FleetRolloutStatus> {
     let name = daemon.get().await?.name_any();
-    let before = eventually("what is under way to end, and the run to say so", MINUTE, async || {
+    let before = eventually("what is under way to end, and the run to say so", LONG, async || {
         let all = daemon.pods().await?;
         let well = all.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none() && is_ready(pod)).count();
         let Some(run) = scene.runs(&name).await?.pop() else { return Ok(None) };
@@ -74,6 +76,20 @@ async fn stands_still(scene: &Scene<'_>, daemon: &Daemon, pods: usize) -> Result
     let after = scene.status(&name).await?.context("the run is gone")?;
     ensure!(after.units == before.units, "{:?} became {:?}", before.units, after.units);
     Ok(after)
+}
+
+/// Waits until the updater has asked nothing about a scene's namespace for a while. Not of events: those of what was done before
+/// are told together, a while later.
+async fn falls_silent(scene: &Scene<'_>) -> Result<()> {
+    let (mut before, mut since) = (usize::MAX, Instant::now());
+    eventually("an end of the updater's questions", LONG, async || {
+        let asked = calls(scene)?.iter().filter(|call| call.resource != "events").count();
+        if asked != before {
+            (before, since) = (asked, Instant::now());
+        }
+        Ok((since.elapsed() >= A_WHILE).then_some(()))
+    })
+    .await
 }
 
 /// The updater's requests in a scene's namespace, of all kinds.

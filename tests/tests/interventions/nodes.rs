@@ -7,7 +7,7 @@ use api::fleet_rollout::Phase;
 use serde_json::json;
 use xtask::daemonsets::image_of;
 
-use super::{MINUTE, await_status, bed, stands_still};
+use super::{LONG, await_status, bed, stands_still};
 
 #[tokio::test]
 async fn a_cordoned_node_waits_and_says_so() -> Result<()> {
@@ -41,7 +41,7 @@ async fn a_node_deleted_and_added_again_is_another_node() -> Result<()> {
     agent.release("v2").await?;
     await_status(&scene, "agent", 2, "two units", |status| status.units.updated >= 2).await?;
     scene.tell_run("agent", &json!({"desiredState": "Paused"})).await?;
-    scene.await_phase("agent", 2, Phase::Paused, MINUTE).await?;
+    scene.await_phase("agent", 2, Phase::Paused, LONG).await?;
     let status = stands_still(&scene, &agent, 12).await?;
     assert!((2..12).contains(&status.units.updated), "{:?}", status.units);
     let pods = agent.pods_by_node().await?;
@@ -54,9 +54,9 @@ async fn a_node_deleted_and_added_again_is_another_node() -> Result<()> {
     let fleet = scene.fleet();
     tokio::try_join!(fleet.replace(done), fleet.replace(waiting))?;
     scene.tell_run("agent", &json!({"desiredState": "Running"})).await?;
-    let status = scene.await_phase("agent", 2, Phase::Completed, MINUTE).await?;
+    let status = scene.await_phase("agent", 2, Phase::Completed, LONG).await?;
     assert_eq!((status.units.desired, status.units.updated, status.units.settled), (12, 12, 12));
-    agent.await_ready("v2", 12, MINUTE).await?;
+    agent.await_ready("v2", 12, LONG).await?;
     let verdict = scene.finish_done().await?;
     assert!(verdict.restarts.values().all(|restarts| *restarts == 1), "{verdict}");
     Ok(())

@@ -1,7 +1,5 @@
 //! A pod that somebody deletes and makes again under its name, just when the updater deletes it.
 
-use std::time::Duration;
-
 use anyhow::{Context as _, Result};
 use api::controller_revision::{ControllerRevision, newest};
 use api::fleet_rollout::Phase;
@@ -16,7 +14,7 @@ use tests::fixture::{Pace, Scene, Testbed, UpdaterSpec};
 use xtask::cluster::Component;
 use xtask::daemonsets::Daemon;
 
-use super::{MINUTE, await_status, calls};
+use super::{LONG, await_status, calls};
 
 #[tokio::test]
 async fn a_pod_of_the_same_name_is_not_the_pod_that_was_decided_on() -> Result<()> {
@@ -28,7 +26,7 @@ async fn a_pod_of_the_same_name_is_not_the_pod_that_was_decided_on() -> Result<(
     let scene = bed.scene("recreated", 1, 1).await?;
     let agent = scene.deploy("agent", "1").await?;
     agent.release("v2").await?;
-    updater.process.await_line("injecting a fault", MINUTE).await?;
+    updater.process.await_line("injecting a fault", LONG).await?;
     updater.process.pause()?;
     let mine = make_again(&scene, &agent).await?;
     updater.process.resume()?;
@@ -42,7 +40,7 @@ async fn a_pod_of_the_same_name_is_not_the_pod_that_was_decided_on() -> Result<(
     assert_eq!((deletes[0].code, deletes[0].name.as_str()), (409, mine.name_any().as_str()));
     assert_eq!(scene.uids(&agent).await?.into_values().collect::<Vec<_>>(), [mine.uid().unwrap_or_default()]);
     scene.finish_done().await?;
-    let exit = updater.process.terminate(Duration::from_secs(30)).await?;
+    let exit = updater.process.terminate(LONG).await?;
     assert!(exit.success(), "{exit}");
     Ok(())
 }

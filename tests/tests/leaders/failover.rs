@@ -10,8 +10,9 @@ use serde_json::json;
 use super::bed;
 use super::site::{Leaders, Site};
 
-/// Ten times what the issue asks for: these two cores are shared with everything else that is tested.
-const AT_MOST: SignedDuration = SignedDuration::from_secs(10);
+/// Far more than the issue asks for, which `cargo xtask bench leaders` measures: these two cores are shared with everything else
+/// that is tested.
+const AT_MOST: SignedDuration = SignedDuration::from_secs(60);
 
 #[tokio::test]
 async fn a_killed_leader_is_replaced_as_soon_as_its_loss_is_public() -> Result<()> {

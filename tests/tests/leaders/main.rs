@@ -24,7 +24,8 @@ use tokio::sync::{OnceCell, RwLock};
 use xtask::cluster::{Cluster, ClusterSpec};
 use xtask::paths;
 
-const MINUTE: Duration = Duration::from_mins(1);
+/// For whatever is to happen: far more than it takes, for machines that are far slower.
+const LONG: Duration = Duration::from_mins(3);
 
 /// The user that the service is to the API server.
 const USER: &str = "system:serviceaccount:drover-system:leader-endpoints-controller";

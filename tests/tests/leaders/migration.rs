@@ -1,7 +1,5 @@
 //! Taking over what yurt-manager wrote, and giving it back.
 
-use std::time::Duration;
-
 use anyhow::{Context as _, Result};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt as _;
@@ -9,7 +7,7 @@ use kube::api::PostParams;
 use serde_json::json;
 use tests::fixture::eventually;
 
-use super::MINUTE;
+use super::LONG;
 use super::neighbour::{elect, service, stage};
 use super::site::Site;
 
@@ -63,20 +61,20 @@ async fn a_config_map_of_yurt_managers_is_taken_over_without_a_change_and_can_be
     };
     assert_eq!(without_leaders(&ours), without_leaders(&before));
     assert_eq!((ours.uid(), ours.labels()), (before.uid(), before.labels()));
-    let exit = serving.process.terminate(Duration::from_secs(30)).await?;
+    let exit = serving.process.terminate(LONG).await?;
     assert!(exit.success(), "{exit}");
 
     // Switched off, what nobody would keep is removed; what is on stays.
     let spec = service().env("DROVER_OUTPUTS__ENDPOINT_SLICE", "false").env("DROVER_OUTPUTS__ENDPOINTS", "false");
     let serving = stage.service(spec).await?;
-    eventually("Endpoints and slices to be removed", MINUTE, async || {
+    eventually("Endpoints and slices to be removed", LONG, async || {
         let endpoints = site.endpoints().get_opt("leader-hub-taken").await?;
         let slices = site.slices().get_opt("leader-hub-taken-ipv4").await?;
         Ok((endpoints.is_none() && slices.is_none()).then_some(()))
     })
     .await?;
     assert_eq!(site.config_maps().get(&before.name_any()).await?.resource_version(), ours.resource_version());
-    let exit = serving.process.terminate(Duration::from_secs(30)).await?;
+    let exit = serving.process.terminate(LONG).await?;
     assert!(exit.success(), "{exit}");
     Ok(())
 }

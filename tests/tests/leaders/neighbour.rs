@@ -1,7 +1,5 @@
 //! A yurt-manager that lives elects; Drover publishes, and takes over when it no longer does.
 
-use std::time::Duration;
-
 use anyhow::{Context as _, Result, bail, ensure};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
@@ -13,7 +11,7 @@ use tests::fixture::{Service, ServiceSpec, YurtManager, eventually};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use super::site::Site;
-use super::{MINUTE, Stage};
+use super::{LONG, Stage};
 
 /// A cluster without service, for scenarios that start and stop it: for one after the other.
 pub(crate) async fn stage() -> Result<(&'static Stage, MutexGuard<'static, ()>)> {
@@ -56,7 +54,7 @@ async fn dumps(service: &Service, site: &Site, who: &str) -> Result<()> {
 async fn await_told(site: &Site, leaders: &str) -> Result<()> {
     let mut last = Value::Null;
     let what = format!("leaders {leaders:?}");
-    let told = eventually(&what, MINUTE, async || {
+    let told = eventually(&what, LONG, async || {
         last = site.data().await.unwrap_or_default()["leaders"].clone();
         Ok((last == leaders).then_some(()))
     });
@@ -100,8 +98,8 @@ async fn auto_follows_a_live_yurt_manager_and_elects_when_it_dies() -> Result<()
     let condition = site.await_condition("LeaderReady", |condition| condition.reason == "Elected").await?;
     ensure!(condition.message.contains("no live yurt-manager"), "{}", condition.message);
     dumps(&service, &site, "Drover elects").await?;
-    eventually("the pool's label", MINUTE, async || Ok(labelled().await?.then_some(()))).await?;
-    let exit = service.process.terminate(Duration::from_secs(30)).await?;
+    eventually("the pool's label", LONG, async || Ok(labelled().await?.then_some(()))).await?;
+    let exit = service.process.terminate(LONG).await?;
     assert!(exit.success(), "{exit}");
     Ok(())
 }
@@ -119,10 +117,15 @@ async fn a_yurt_manager_that_lives_and_does_not_elect_is_overruled_until_it_does
     let idle = |condition: &api::node_pool::NodePoolCondition| condition.message.contains("leaves wrong leaders");
     site.await_condition("LeaderReady", idle).await?;
     site.ready("a", true).await?;
+    // Whoever writes a status last is heard: first what Drover writes of the node that is back.
+    eventually("both nodes to be counted", LONG, async || {
+        Ok((site.read().await?.status.unwrap_or_default().ready_node_num == 2).then_some(()))
+    })
+    .await?;
     elect(&site, &[("a", "10.41.0.1")]).await?;
     site.await_condition("LeaderReady", |condition| condition.reason == "Followed").await?;
     await_told(&site, "idle-a/10.41.0.1").await?;
-    let exit = service.process.terminate(Duration::from_secs(30)).await?;
+    let exit = service.process.terminate(LONG).await?;
     assert!(exit.success(), "{exit}");
     Ok(())
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use tests::fixture::eventually;
 
 use super::site::Site;
-use super::{MINUTE, bed};
+use super::{LONG, bed};
 
 #[tokio::test]
 async fn a_yurt_hub_reads_exactly_what_it_always_read() -> Result<()> {
@@ -47,7 +47,7 @@ async fn a_yurt_hub_reads_exactly_what_it_always_read() -> Result<()> {
     }
     // What a pool asks for follows its spec, leaders or not.
     site.change(&json!({"poolScopeMetadata": [{"group": "", "version": "v1", "resource": "nodes"}]})).await?;
-    eventually("the new metadata", MINUTE, async || {
+    eventually("the new metadata", LONG, async || {
         Ok((site.data().await?["pool-scoped-metadata"] == "/v1/nodes").then_some(()))
     })
     .await
@@ -59,7 +59,7 @@ async fn a_deleted_pool_takes_its_outputs_with_it() -> Result<()> {
     let site = Site::electing(&bed.stage, "deleted", 1, &[("a", "10.10.0.1")]).await?;
     site.await_led_by(&["a"]).await?;
     site.pools().delete("deleted", &DeleteParams::default()).await?;
-    eventually("the outputs to be gone", MINUTE * 2, async || {
+    eventually("the outputs to be gone", LONG, async || {
         let map = site.config_maps().get_opt("leader-hub-deleted").await?;
         let endpoints = site.endpoints().get_opt("leader-hub-deleted").await?;
         let slice = site.slices().get_opt("leader-hub-deleted-ipv4").await?;
@@ -79,7 +79,7 @@ async fn an_output_that_the_api_server_refuses_is_told_and_stops_no_other() -> R
     let condition = site.await_condition("LeadersPublished", |condition| condition.status == "False").await?;
     ensure!(condition.message.contains("ConfigMap leader-hub-frozen"), "{}", condition.message);
     site.await_event("frozen", "LeadersNotPublished").await?;
-    eventually("the Endpoints to go on", MINUTE, async || {
+    eventually("the Endpoints to go on", LONG, async || {
         let endpoints = site.endpoints().get("leader-hub-frozen").await?;
         Ok(json!(endpoints.subsets).to_string().contains("10.17.0.2").then_some(()))
     })
@@ -100,9 +100,8 @@ async fn a_pool_name_that_is_too_long_for_an_output_is_told_and_stops_nothing_el
         ensure!(condition.message.contains(word), "{} names {word}", condition.message);
     }
     site.await_event(&name, "LeadersNotPublished").await?;
-    let endpoints = eventually("the Endpoints", MINUTE, async || {
-        Ok(site.endpoints().get_opt(&format!("leader-hub-{name}")).await?)
-    });
+    let endpoints =
+        eventually("the Endpoints", LONG, async || Ok(site.endpoints().get_opt(&format!("leader-hub-{name}")).await?));
     ensure!(endpoints.await?.subsets.is_none_or(|subsets| subsets.is_empty()));
     site.pools().delete(&name, &DeleteParams::default()).await.context("deleting the pool").map(drop)
 }

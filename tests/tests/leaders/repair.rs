@@ -10,7 +10,7 @@ use tests::fixture::eventually;
 use xtask::cluster::Component;
 
 use super::site::Site;
-use super::{MINUTE, bed};
+use super::{LONG, bed};
 
 #[tokio::test]
 async fn what_is_deleted_is_made_again() -> Result<()> {
@@ -45,7 +45,7 @@ async fn what_is_edited_is_put_right_and_what_is_added_stays() -> Result<()> {
     let edit = json!({"metadata": {"labels": {"endpointslice.kubernetes.io/skip-mirror": null}}, "subsets": null});
     site.endpoints().patch(name, &params, &Patch::Merge(edit)).await?;
     site.await_led_by(&["a"]).await?;
-    eventually("the label", MINUTE, async || {
+    eventually("the label", LONG, async || {
         let labels = site.endpoints().get(name).await?.labels().clone();
         Ok(labels.contains_key("endpointslice.kubernetes.io/skip-mirror").then_some(()))
     })
@@ -55,7 +55,7 @@ async fn what_is_edited_is_put_right_and_what_is_added_stays() -> Result<()> {
     site.await_led_by(&["a"]).await?;
     let edit = json!({"metadata": {"ownerReferences": null}});
     site.config_maps().patch(name, &params, &Patch::Merge(edit)).await?;
-    eventually("the owner", MINUTE, async || {
+    eventually("the owner", LONG, async || {
         Ok((!site.config_maps().get(name).await?.owner_references().is_empty()).then_some(()))
     })
     .await
@@ -78,7 +78,7 @@ async fn endpoints_survive_a_restart_of_the_controller_manager_without_a_gap() -
     let unkept: Endpoints = serde_json::from_value(unkept)?;
     site.endpoints().create(&PostParams::default(), &unkept).await?;
     cluster.restart(Component::ControllerManager).await?;
-    eventually("other Endpoints to be deleted", MINUTE * 2, async || {
+    eventually("other Endpoints to be deleted", LONG, async || {
         Ok(site.endpoints().get_opt("leader-hub-unkept").await?.is_none().then_some(()))
     })
     .await?;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tests::fixture::eventually;
 
 use super::site::Site;
-use super::{MINUTE, bed};
+use super::{LONG, bed};
 
 const ROLE: &str = "yurt-hub-multiplexer";
 
@@ -28,7 +28,7 @@ async fn granted(site: &Site) -> Result<BTreeSet<String>> {
 }
 
 async fn await_granted(site: &Site, what: &str, wanted: impl Fn(&BTreeSet<String>) -> bool) -> Result<()> {
-    let found = eventually(what, MINUTE, async || Ok(Some(granted(site).await?).filter(&wanted))).await;
+    let found = eventually(what, LONG, async || Ok(Some(granted(site).await?).filter(&wanted))).await;
     match found {
         Ok(_) => Ok(()),
         Err(error) => Err(error.context(format!("granted: {:?}", granted(site).await?))),

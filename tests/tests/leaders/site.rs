@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tests::fixture::eventually;
 use xtask::nodes::{OFFLINE_LABEL, POOL_LABEL};
 
-use super::{MINUTE, Stage};
+use super::{LONG, Stage};
 
 /// Where leaders are published.
 pub(crate) const WORKING: &str = "kube-system";
@@ -140,7 +140,7 @@ impl Site {
     /// Waits until everything that is published says the same, and this about who leads.
     pub(crate) async fn await_leaders(&self, what: &str, wanted: impl Fn(&Leaders) -> bool) -> Result<Leaders> {
         let what = format!("{what} in pool {}", self.pool);
-        let found = eventually(&what, MINUTE, async || Ok(self.published().await?.filter(&wanted))).await;
+        let found = eventually(&what, LONG, async || Ok(self.published().await?.filter(&wanted))).await;
         match found {
             Ok(leaders) => Ok(leaders),
             Err(error) => Err(error.context(format!("the pool's status: {}", json!(self.read().await?.status)))),
@@ -176,7 +176,7 @@ impl Site {
     ) -> Result<NodePoolCondition> {
         let mut last = None;
         let what = format!("condition {kind} of pool {}", self.pool);
-        let found = eventually(&what, MINUTE, async || {
+        let found = eventually(&what, LONG, async || {
             let conditions = self.read().await?.status.unwrap_or_default().conditions;
             last = conditions.into_iter().find(|condition| condition.kind == kind);
             Ok(last.clone().filter(&wanted))
@@ -191,8 +191,7 @@ impl Site {
     pub(crate) async fn await_event(&self, object: &str, reason: &str) -> Result<Event> {
         let events: Api<Event> = Api::namespaced(self.client.clone(), "default");
         let of = ListParams::default().fields(&format!("involvedObject.name={object},reason={reason}"));
-        eventually(&format!("event {reason} on {object}"), MINUTE, async || Ok(events.list(&of).await?.items.pop()))
-            .await
+        eventually(&format!("event {reason} on {object}"), LONG, async || Ok(events.list(&of).await?.items.pop())).await
     }
 
     /// The data of the pool's ConfigMap.

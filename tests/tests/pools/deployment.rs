@@ -50,7 +50,7 @@ async fn what_is_deployed_as_configuration_is_taken() -> Result<()> {
     let file = paths::workspace().join("deploy/leader-endpoints-controller/leader-endpoints-controller.toml");
     let process = Spec::service("leader-endpoints-controller")?;
     let process = process.flag("config", file.display()).arg("--print-config").start().await?;
-    let exit = tokio::time::timeout(super::MINUTE, process.wait()).await.context("it does not end")?;
+    let exit = tokio::time::timeout(super::LONG, process.wait()).await.context("it does not end")?;
     let output = process.output();
     assert_eq!(exit, Exit::Code(0), "{output}");
     says(&output, &["listen = \"0.0.0.0:9090\"", "certificate = \"/etc/drover-tls/tls.crt\""]);
@@ -95,7 +95,7 @@ fn read_sources(folder: &Path, into: &mut String) -> Result<()> {
 async fn the_policies_type_check() -> Result<()> {
     let cluster = cluster().await?;
     let read = ["get", "validatingadmissionpolicies", "--output=json"];
-    let policies = tests::fixture::eventually("the policies to be checked", super::MINUTE, async || {
+    let policies = tests::fixture::eventually("the policies to be checked", super::LONG, async || {
         let list: Value = serde_json::from_str(&cluster.kubectl(&read).await?)?;
         let policies = list["items"].as_array().context("a list")?.clone();
         let checked = policies.iter().all(|of| of["status"]["observedGeneration"] == of["metadata"]["generation"]);

@@ -17,7 +17,8 @@ use tokio::sync::OnceCell;
 use xtask::cluster::{Cluster, ClusterSpec};
 use xtask::paths;
 
-const MINUTE: Duration = Duration::from_mins(1);
+/// For whatever is to happen: far more than it takes, for machines that are far slower.
+const LONG: Duration = Duration::from_mins(3);
 const DEFINITION: &str = "deploy/crds/nodepools.apps.openyurt.io.yaml";
 const POLICIES: &str = "deploy/leader-endpoints-controller/policies.yaml";
 
@@ -34,14 +35,14 @@ async fn start() -> Result<Cluster> {
     }
     // The API server enforces a policy, and explains a kind, some time after it took it.
     let probe = Probe::make(&cluster).await?;
-    eventually("the policies to be enforced", MINUTE, async || {
+    eventually("the policies to be enforced", LONG, async || {
         let deleted = cluster.kubectl(&["delete", "nodepool", probe.pool, "--dry-run=server"]).await;
         let moved = label(&cluster, probe.node, "apps.openyurt.io/nodepool=elsewhere", &["--dry-run=server"]).await;
         let denied = |outcome: Result<()>| outcome.is_err_and(|error| format!("{error:#}").contains("drover.dev"));
         Ok((denied(deleted.map(drop)) && denied(moved)).then_some(()))
     })
     .await?;
-    eventually("NodePools to be explained", MINUTE, async || {
+    eventually("NodePools to be explained", LONG, async || {
         Ok(cluster.kubectl(&["explain", "nodepools.spec.leaderReplicas"]).await.ok())
     })
     .await?;

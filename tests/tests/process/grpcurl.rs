@@ -4,10 +4,10 @@ use std::process::Output;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
-use tests::fixture::Updater;
+use tests::fixture::{Updater, eventually};
 use tokio::process::Command;
 
-use super::{MINUTE, only_one_sets_workers, served};
+use super::{LONG, only_one_sets_workers, served};
 
 const ADMIN: &str = "drover.admin.v1.AdminService";
 
@@ -29,8 +29,14 @@ impl Grpcurl {
         // It may have to be built first.
         let tool = tokio::task::spawn_blocking(xtask::tools::grpcurl).await??;
         let mut command = Command::new(tool);
-        command.args(&self.credentials).args(before).arg(&self.address).args(after).kill_on_drop(true);
-        tokio::time::timeout(MINUTE, command.output()).await.context("grpcurl hangs")?.context("starting grpcurl")
+        command
+            .args(["-connect-timeout", "60"])
+            .args(&self.credentials)
+            .args(before)
+            .arg(&self.address)
+            .args(after)
+            .kill_on_drop(true);
+        tokio::time::timeout(LONG, command.output()).await.context("grpcurl hangs")?.context("starting grpcurl")
     }
 
     async fn ask(&self, words: &[&str]) -> Result<String> {
@@ -77,20 +83,27 @@ async fn services_are_listed_and_described() -> Result<()> {
 async fn the_process_shows_itself() -> Result<()> {
     let (_, updater) = served().await?;
     let grpcurl = Grpcurl::of(updater).await?;
-    let info = grpcurl.call("GetInfo", json!({})).await?;
-    assert_eq!((&info["service"], &info["ready"]), (&json!("daemon-updater"), &json!(true)), "{info}");
+    // It lists everything anew when it begins to lead, some time after it was ready at first.
+    let info = eventually("a process that is ready", LONG, async || {
+        Ok(Some(grpcurl.call("GetInfo", json!({})).await?).filter(|info| info["ready"] == json!(true)))
+    })
+    .await?;
+    assert_eq!(info["service"], json!("daemon-updater"), "{info}");
     assert_eq!(info["pid"], json!(updater.process.pid()), "{info}");
     let config = grpcurl.call("GetConfig", json!({})).await?;
     let toml = config["toml"].as_str().context("no configuration")?;
     assert!(toml.contains("[timing]") && toml.contains("reachable_after = \"1s\""), "{toml}");
 
-    let dump = grpcurl.call("Dump", json!({})).await?;
-    let sections = dump["sections"].as_array().context("no sections")?;
-    let names: Vec<_> = sections.iter().filter_map(|section| section["name"].as_str()).collect();
-    assert_eq!(names, ["lease", "mirror", "reports", "rollout_service"]);
-    let mirror = sections[1]["json"].as_str().context("a section without content")?;
-    let mirror: Value = serde_json::from_str(mirror)?;
-    assert_eq!(mirror["listed"], json!(true), "{mirror}");
+    eventually("a mirror of everything", LONG, async || {
+        let dump = grpcurl.call("Dump", json!({})).await?;
+        let sections = dump["sections"].as_array().context("no sections")?;
+        let names: Vec<_> = sections.iter().filter_map(|section| section["name"].as_str()).collect();
+        assert_eq!(names, ["lease", "mirror", "reports", "rollout_service"]);
+        let mirror = sections[1]["json"].as_str().context("a section without content")?;
+        let mirror: Value = serde_json::from_str(mirror)?;
+        Ok((mirror["listed"] == json!(true)).then_some(()))
+    })
+    .await?;
     let refusal = grpcurl.refusal("Dump", json!({"sections": ["secrets"]})).await?;
     assert!(
         refusal.contains("InvalidArgument") && refusal.contains("lease, mirror, reports, rollout_service"),

@@ -14,7 +14,8 @@ use anyhow::Result;
 use tests::fixture::{Pace, Testbed, Updater};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
-const MINUTE: Duration = Duration::from_mins(1);
+/// For whatever is to happen: far more than it takes, for machines that are far slower.
+const LONG: Duration = Duration::from_mins(3);
 
 /// A cluster with one updater, for scenarios that leave it as it is.
 async fn served() -> Result<&'static (Testbed, Updater)> {

@@ -9,7 +9,7 @@ use proto::admin::v1::worker_setting::Setting;
 use tests::fixture::eventually;
 
 use super::admin::Admin;
-use super::{MINUTE, only_one_sets_workers, served};
+use super::{LONG, only_one_sets_workers, served};
 
 /// Each has nodes of its own, so that none waits for another.
 const SETS: usize = 6;
@@ -30,8 +30,8 @@ async fn no_reconcile_is_lost_when_workers_change_under_load() -> Result<()> {
     try_join_all(shares.map(|(nodes, name)| fleet.label(nodes, SHARE, Some(name.as_str())))).await?;
     let daemons = try_join_all(names.iter().map(async |name| {
         let daemon = scene.daemon_set(name, "50%").on_nodes(SHARE, name).apply(&scene.client).await?;
-        daemon.await_ready("v1", NODES_EACH, MINUTE).await?;
-        scene.await_phase(name, 1, Phase::Completed, MINUTE).await?;
+        daemon.await_ready("v1", NODES_EACH, LONG).await?;
+        scene.await_phase(name, 1, Phase::Completed, LONG).await?;
         anyhow::Ok(daemon)
     }))
     .await?;
@@ -45,25 +45,24 @@ async fn no_reconcile_is_lost_when_workers_change_under_load() -> Result<()> {
         for setting in settings.into_iter().cycle() {
             admin.set_workers(setting).await.context("SetWorkers")?;
             changes += 1;
-            if changes % 20 == 0 && all_completed(&scene, &names, 3).await? {
+            if changes >= 40 && changes % 20 == 0 && all_completed(&scene, &names, 3).await? {
                 break;
             }
             tokio::time::sleep(CHANGE_EVERY).await;
         }
-        anyhow::Ok(changes)
+        anyhow::Ok(())
     };
     let released = async {
         try_join_all(daemons.iter().map(|daemon| daemon.release("v2"))).await?;
-        try_join_all(names.iter().map(|name| scene.await_phase(name, 2, Phase::Completed, MINUTE))).await?;
+        try_join_all(names.iter().map(|name| scene.await_phase(name, 2, Phase::Completed, LONG))).await?;
         try_join_all(daemons.iter().map(|daemon| daemon.release("v3"))).await.map(drop)
     };
-    let (changes, ()) = tokio::time::timeout(2 * MINUTE, async { tokio::try_join!(restless, released) })
+    tokio::time::timeout(2 * LONG, async { tokio::try_join!(restless, released) })
         .await
         .context("not all DaemonSets were upgraded")??;
-    assert!(changes >= 40, "only {changes} changes");
 
     admin.set_workers(Setting::Fixed(3)).await.context("SetWorkers")?;
-    eventually("idle workers", MINUTE, async || {
+    eventually("idle workers", LONG, async || {
         let workers = admin.workers().await?;
         Ok((workers.active == 3 && workers.busy == 0 && workers.queued == 0).then_some(()))
     })

@@ -4,7 +4,7 @@ use anyhow::Result;
 use api::fleet_rollout::Phase;
 use tests::fixture::UpdaterSpec;
 
-use super::{MINUTE, bed};
+use super::{LONG, bed};
 
 /// Nobody can tell what became of a DELETE that was lost, timed out or met a failing API server; a refused one was not done.
 #[tokio::test]
@@ -16,8 +16,8 @@ async fn deletes_of_unknown_outcome_count_until_they_are_known_and_none_is_lost(
     let scene = bed.scene("unknown", 12, 2).await?;
     let agent = scene.deploy("agent", "25%").await?;
     agent.release("v2").await?;
-    scene.await_phase("agent", 2, Phase::Completed, MINUTE).await?;
-    agent.await_ready("v2", 12, MINUTE).await?;
+    scene.await_phase("agent", 2, Phase::Completed, LONG).await?;
+    agent.await_ready("v2", 12, LONG).await?;
     let verdict = scene.finish_done().await?;
     assert_eq!((verdict.deletes, verdict.restarts.len()), (12, 12), "{verdict}");
     Ok(())

@@ -1,12 +1,10 @@
 //! A crash before or after any write changes nothing in the end: every single one of them in a campaign, some of them always.
 
-use std::time::Duration;
-
 use anyhow::{Context as _, Result, ensure};
 use api::fleet_rollout::Phase;
 use tests::fixture::{Testbed, Updater, UpdaterSpec, eventually};
 
-use super::{MINUTE, bed};
+use super::{LONG, bed};
 
 const NODES: u32 = 6;
 
@@ -53,7 +51,7 @@ async fn crash(bed: &Testbed, name: &str, fault: &str) -> Result<bool> {
             agent.release(tag).await?;
         }
         let what = format!("the end of {name} r{number}");
-        let done = eventually(&what, MINUTE, async || {
+        let done = eventually(&what, LONG, async || {
             if updater.process.exit().is_some() {
                 died = true;
                 updater = bed.updater(UpdaterSpec::default()).await?;
@@ -64,7 +62,7 @@ async fn crash(bed: &Testbed, name: &str, fault: &str) -> Result<bool> {
         });
         done.await.with_context(|| format!("after {fault}"))?;
     }
-    agent.await_ready("v2", scene.nodes.len(), MINUTE).await?;
+    agent.await_ready("v2", scene.nodes.len(), LONG).await?;
     // It may still die by one of its last writes.
     scene.quiet().await?;
     if updater.process.exit().is_some() {
@@ -75,11 +73,11 @@ async fn crash(bed: &Testbed, name: &str, fault: &str) -> Result<bool> {
     let verdict = scene.finish_done().await.with_context(|| format!("after {fault}"))?;
     ensure!(verdict.deletes == scene.nodes.len() && verdict.restarts.len() == scene.nodes.len(), "{fault}: {verdict}");
     agent.delete().await?;
-    updater.process.terminate(Duration::from_secs(10)).await?;
+    updater.process.terminate(LONG).await?;
     Ok(died)
 }
 
 /// Waits until a new updater leads and has looked at everything once.
 async fn await_first_look(updater: &Updater) -> Result<()> {
-    updater.process.await_line("leading", MINUTE).await.map(drop)
+    updater.process.await_line("leading", LONG).await.map(drop)
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use api::fleet_rollout::Phase;
 use tests::fixture::UpdaterSpec;
 
-use super::{MINUTE, bed};
+use super::{LONG, bed};
 
 #[tokio::test]
 async fn killed_three_times_in_a_run_it_restarts_no_unit_twice() -> Result<()> {
@@ -24,8 +24,8 @@ async fn killed_three_times_in_a_run_it_restarts_no_unit_twice() -> Result<()> {
         updater.process.kill9().await?;
         updater = bed.updater(UpdaterSpec::default()).await?;
     }
-    scene.await_phase("agent", 2, Phase::Completed, MINUTE).await?;
-    agent.await_ready("v2", 20, MINUTE).await?;
+    scene.await_phase("agent", 2, Phase::Completed, LONG).await?;
+    agent.await_ready("v2", 20, LONG).await?;
     let verdict = scene.finish_done().await?;
     assert_eq!((verdict.deletes, verdict.restarts.len()), (20, 20), "{verdict}");
     Ok(())

@@ -5,7 +5,7 @@ use api::fleet_rollout::Phase;
 use proto::rollout::v1::UpToDate;
 use serde_json::json;
 
-use super::{A_WHILE, MINUTE, after, await_hold, await_nodes, bed, deploy, nodes_with, pool};
+use super::{A_WHILE, LONG, after, await_hold, await_nodes, bed, deploy, nodes_with, pool};
 
 const UNKNOWN: &str = "it is not known whether YurtAppSet till is up to date in its pool";
 const WAITS: &str = "it waits until YurtAppSet till is up to date in its pool";
@@ -43,7 +43,7 @@ async fn a_peer_that_is_away_holds_the_run_until_it_is_back() -> Result<()> {
 
     // Another one at the same place knows more.
     let _peer = bed.peer.serve(&scene.namespace, &far([1, 2, 3], UpToDate::Yes))?;
-    scene.await_phase("agent", 2, Phase::Completed, 2 * MINUTE).await?;
+    scene.await_phase("agent", 2, Phase::Completed, LONG).await?;
     let verdict = scene.finish_done().await?;
     ensure!(verdict.deletes == 9, "{verdict}");
     Ok(())

@@ -5,7 +5,7 @@ use api::fleet_rollout::Phase;
 use api::names;
 use serde_json::json;
 
-use super::{A_WHILE, MINUTE, after, await_hold, await_nodes, bed, deploy, pool, strategy};
+use super::{A_WHILE, LONG, after, await_hold, await_nodes, bed, deploy, pool, strategy};
 
 #[tokio::test]
 async fn pool_by_pool_or_all_at_once_after_what_goes_first() -> Result<()> {
@@ -21,7 +21,7 @@ async fn pool_by_pool_or_all_at_once_after_what_goes_first() -> Result<()> {
     let waves = json!([{"name": "first", "pools": [pool(&scene, 1)], "soakSeconds": 3_600}]);
     strategy(&scene, "gateway", json!({"maxUnavailable": "50%", "waves": waves})).await?;
     gateway.release("v2").await?;
-    scene.await_phase("gateway", 2, Phase::Soaking, MINUTE).await?;
+    scene.await_phase("gateway", 2, Phase::Soaking, LONG).await?;
     tokio::try_join!(near.release("v2"), last.release("v2"))?;
     await_nodes(&near, "near", "v2", &scene.nodes[..3]).await?;
     await_hold(&scene, "near", "it waits until DaemonSet gateway is up to date in its pool").await?;
@@ -31,7 +31,7 @@ async fn pool_by_pool_or_all_at_once_after_what_goes_first() -> Result<()> {
     // It goes on, and so do those that waited, without being asked to.
     scene.tell_run("gateway", &json!({"promotedThrough": "first"})).await?;
     for name in ["gateway", "near", "last"] {
-        scene.await_phase(name, 2, Phase::Completed, 2 * MINUTE).await?;
+        scene.await_phase(name, 2, Phase::Completed, LONG).await?;
     }
     let verdict = scene.finish_done().await?;
     ensure!(verdict.deletes == 18, "{verdict}");
@@ -55,7 +55,7 @@ async fn what_is_not_there_or_not_upgraded_by_drover_holds_and_says_so() -> Resu
     ensure!(scene.no_more_deletes(A_WHILE).await? == 0);
     // It is made, its first pods settle, and who waited for it goes.
     scene.launch(&scene.daemon_set("gateway", "50%")).await?;
-    scene.await_phase("early", 2, Phase::Completed, 2 * MINUTE).await?;
+    scene.await_phase("early", 2, Phase::Completed, LONG).await?;
     ensure!(scene.no_more_deletes(A_WHILE).await? == 4, "the other one still waits");
     scene.finish_open().map(drop)
 }

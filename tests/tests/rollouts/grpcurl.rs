@@ -8,7 +8,7 @@ use serde_json::{Deserializer, Value, json};
 use tests::fixture::eventually;
 use tokio::process::Command;
 
-use super::{Bed, MINUTE, bed, deploy, pool};
+use super::{Bed, LONG, bed, deploy, pool};
 
 const SERVICE: &str = "drover.rollout.v1.RolloutService";
 
@@ -17,12 +17,12 @@ async fn run(bed: &Bed, token: Option<&str>, before: &[&str], after: &[&str]) ->
     // It may have to be built first.
     let tool = tokio::task::spawn_blocking(xtask::tools::grpcurl).await??;
     let mut command = Command::new(tool);
-    command.arg("-cacert").arg(bed.updater.authority_file());
+    command.args(["-connect-timeout", "60", "-cacert"]).arg(bed.updater.authority_file());
     if let Some(token) = token {
         command.arg("-H").arg(format!("authorization: Bearer {token}"));
     }
     command.args(before).arg(bed.updater.addresses().await?.grpc).args(after).kill_on_drop(true);
-    tokio::time::timeout(2 * MINUTE, command.output()).await.context("grpcurl hangs")?.context("starting grpcurl")
+    tokio::time::timeout(LONG, command.output()).await.context("grpcurl hangs")?.context("starting grpcurl")
 }
 
 async fn ask(bed: &Bed, before: &[&str], after: &[&str]) -> Result<String> {
@@ -66,11 +66,11 @@ async fn runs_are_listed_read_and_watched_with_their_pools() -> Result<()> {
     let waves = json!([{"name": "first", "pools": [pool(&scene, 1)], "soakSeconds": 3_600}]);
     let agent = deploy(&scene, "agent", json!({"maxUnavailable": "50%", "waves": waves})).await?;
     agent.release("v2").await?;
-    let soaking = scene.await_phase("agent", 2, Phase::Soaking, MINUTE).await?;
+    let soaking = scene.await_phase("agent", 2, Phase::Soaking, LONG).await?;
     let name = scene.runs("agent").await?.pop().and_then(|run| run.metadata.name).context("no run")?;
 
     let get = async || call(bed, "Get", json!({"namespace": scene.namespace, "name": name})).await;
-    let got = eventually("the service to tell of the soak", MINUTE, async || {
+    let got = eventually("the service to tell of the soak", LONG, async || {
         Ok(Some(get().await?).filter(|got| got["rollout"]["phase"] == json!("PHASE_SOAKING")))
     })
     .await?;
@@ -91,10 +91,14 @@ async fn runs_are_listed_read_and_watched_with_their_pools() -> Result<()> {
     let request = json!({"selector": selector, "pools": true}).to_string();
     let method = format!("{SERVICE}/Watch");
     let token = bed.updater.admin_token();
-    let output = run(bed, Some(token), &["-max-time", "5", "-d", &request], &[&method]).await?;
-    let messages: Vec<Value> = Deserializer::from_slice(&output.stdout).into_iter().collect::<Result<_, _>>()?;
-    let of = |field: &str| messages.iter().flat_map(|message| message[field].as_array().into_iter().flatten()).count();
-    ensure!(of("rollouts") >= 2 && of("pools") >= 2, "{messages:?}");
+    let messages = eventually("a watch that is told everything in time", LONG, async || {
+        let output = run(bed, Some(token), &["-max-time", "5", "-d", &request], &[&method]).await?;
+        let messages: Vec<Value> = Deserializer::from_slice(&output.stdout).into_iter().collect::<Result<_, _>>()?;
+        let of = |field: &str| messages.iter().filter_map(|told| told[field].as_array()).map(Vec::len).sum::<usize>();
+        // Those 5 s are the whole call's, its beginning among them.
+        Ok((of("rollouts") >= 2 && of("pools") >= 2).then_some(messages))
+    })
+    .await?;
     let last = messages.last().context("no message")?;
     ensure!(last["mark"]["synced"] == json!(true) && last["mark"]["resumeToken"].is_string(), "{last}");
     scene.finish_open().map(drop)

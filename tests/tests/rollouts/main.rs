@@ -22,7 +22,8 @@ use xtask::daemonsets::{Daemon, image_of};
 
 use peer::Site;
 
-const MINUTE: Duration = Duration::from_mins(1);
+/// For whatever is to happen: far more than it takes, for machines that are far slower.
+const LONG: Duration = Duration::from_mins(3);
 /// Long enough for whatever an updater would do that must not do it.
 const A_WHILE: Duration = Duration::from_secs(3);
 
@@ -73,7 +74,7 @@ async fn strategy(scene: &Scene<'_>, name: &str, spec: Value) -> Result<()> {
 async fn deploy(scene: &Scene<'_>, name: &str, spec: Value) -> Result<Daemon> {
     strategy(scene, name, spec).await?;
     let daemon = scene.launch(&scene.daemon_set(name, "50%").annotation(names::STRATEGY, name)).await?;
-    scene.await_phase(name, 1, Phase::Completed, MINUTE).await?;
+    scene.await_phase(name, 1, Phase::Completed, LONG).await?;
     Ok(daemon)
 }
 
@@ -103,14 +104,14 @@ async fn nodes_with(daemon: &Daemon, name: &str, tag: &str) -> Result<BTreeSet<S
 async fn await_nodes(daemon: &Daemon, name: &str, tag: &str, nodes: &[String]) -> Result<()> {
     let wanted: BTreeSet<String> = nodes.iter().cloned().collect();
     let what = format!("{name}:{tag} on {wanted:?}");
-    eventually(&what, 2 * MINUTE, async || Ok((nodes_with(daemon, name, tag).await? == wanted).then_some(()))).await
+    eventually(&what, LONG, async || Ok((nodes_with(daemon, name, tag).await? == wanted).then_some(()))).await
 }
 
 /// Waits until the run of revision 2 is held by a dependency and says these words.
 async fn await_hold(scene: &Scene<'_>, daemon_set: &str, words: &str) -> Result<()> {
     let mut last = None;
     let what = format!("{daemon_set} to say {words:?}");
-    let found = eventually(&what, 2 * MINUTE, async || {
+    let found = eventually(&what, LONG, async || {
         let run = scene.runs(daemon_set).await?.into_iter().find(|run| run.spec.revision.number == 2);
         last = run.and_then(|run| run.status);
         Ok(last.as_ref().filter(|status| says(status, words)).map(|_| ()))

@@ -10,7 +10,7 @@ use serde_json::json;
 use tests::fixture::eventually;
 use tonic::Code;
 
-use super::{MINUTE, bed, is_refused};
+use super::{LONG, bed, is_refused};
 
 #[tokio::test]
 async fn the_pod_and_its_node_are_the_callers_until_the_pod_is_gone() -> Result<()> {
@@ -48,7 +48,7 @@ async fn the_pod_and_its_node_are_the_callers_until_the_pod_is_gone() -> Result<
     is_refused(bed.service(), &text, Code::PermissionDenied, "bound/hub may not call").await?;
 
     pods.delete("hub-1", &DeleteParams::default().grace_period(0)).await.context("deleting the pod")?;
-    eventually("the token to end with its pod", MINUTE, async || {
+    eventually("the token to end with its pod", LONG, async || {
         Ok(matches!(reviews.review(token.clone()).await?, Review::Bad(_)).then_some(()))
     })
     .await

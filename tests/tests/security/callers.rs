@@ -10,7 +10,7 @@ use tests::fixture::eventually;
 use tests::fixture::service::ADMIN;
 use tonic::Code;
 
-use super::{MINUTE, await_metric, bed, info, is_refused, is_served};
+use super::{LONG, await_metric, bed, info, is_refused, is_served};
 
 const NAMESPACE: &str = api::rbac::NAMESPACE;
 const HOUR: i64 = 3_600;
@@ -75,7 +75,7 @@ async fn a_deleted_account_is_out_soon_though_its_token_was_good_before() -> Res
     accounts.delete("leaving", &DeleteParams::default()).await.context("deleting the account")?;
     for service in &bed.services {
         // A minute in the service's memory, and some seconds in the API server's.
-        eventually("the token to be refused", 3 * MINUTE, async || {
+        eventually("the token to be refused", LONG, async || {
             let code = info(service, &token).await?.err().map(|refused| refused.code());
             Ok((code == Some(Code::Unauthenticated)).then_some(()))
         })

@@ -7,17 +7,17 @@ use tokio::process::Command;
 use tonic::Code;
 use xtask::cluster::Authority;
 
-use super::{MINUTE, await_metric, bed, client, is_served};
+use super::{LONG, await_metric, bed, client, is_served};
 
 /// `GetInfo` by grpcurl with these arguments, as who may call it.
 pub(super) async fn grpcurl(service: &Service, args: &[&str]) -> Result<std::process::Output> {
     // It may have to be built first.
     let tool = tokio::task::spawn_blocking(xtask::tools::grpcurl).await??;
     let mut command = Command::new(tool);
-    command.args(args).args(["-connect-timeout", "30", "-H"]);
+    command.args(args).args(["-connect-timeout", "60", "-H"]);
     command.arg(format!("authorization: Bearer {}", service.admin_token()));
     command.arg(service.addresses().await?.grpc).arg("drover.admin.v1.AdminService/GetInfo").kill_on_drop(true);
-    tokio::time::timeout(2 * MINUTE, command.output()).await.context("grpcurl hangs")?.context("starting grpcurl")
+    tokio::time::timeout(LONG, command.output()).await.context("grpcurl hangs")?.context("starting grpcurl")
 }
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn a_new_certificate_is_taken_without_a_restart_and_a_bad_one_is_not() -> 
     is_served(&service).await?;
     let after = early.get_info(GetInfoRequest {}).await?.into_inner();
     assert_eq!((before.pid, before.started_at), (after.pid, after.started_at), "it is the same process");
-    let exit = service.process.terminate(MINUTE).await?;
+    let exit = service.process.terminate(LONG).await?;
     ensure!(exit.success(), "{exit}: {}", service.process.output());
     Ok(())
 }

@@ -6,7 +6,7 @@ use tests::fixture::Service;
 use xtask::process::Spec;
 
 use super::certificates::grpcurl;
-use super::{MINUTE, bed, client, info, metrics};
+use super::{LONG, bed, client, info, metrics};
 
 /// What must be in no output: the parts of every token that the service has seen or uses, and its key.
 fn secrets(service: &Service, canary: &str) -> Result<Vec<String>> {
@@ -58,7 +58,7 @@ async fn the_printed_configuration_names_files_and_not_what_is_in_them() -> Resu
         .env("DROVER_GRPC__TLS__KEY", file("tls.key"))
         .start()
         .await?;
-    tokio::time::timeout(MINUTE, printing.wait()).await.context("it does not end")?;
+    tokio::time::timeout(LONG, printing.wait()).await.context("it does not end")?;
     let text = printing.output();
     ensure!(text.contains(&file("tls.key")), "{text}");
     for secret in secrets(service, "a.b0b0b0b0.c0c0c0c0")? {

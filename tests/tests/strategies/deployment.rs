@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 use xtask::paths;
 
-use super::{MINUTE, cluster, says};
+use super::{LONG, cluster, says};
 
 #[tokio::test]
 async fn the_kustomize_base_has_kinds_and_policies() -> Result<()> {
@@ -34,7 +34,7 @@ async fn the_kustomize_base_has_kinds_and_policies() -> Result<()> {
 async fn the_policies_type_check() -> Result<()> {
     let cluster = cluster().await?;
     let read = ["get", "validatingadmissionpolicies", "--output=json"];
-    let policies = tests::fixture::eventually("the policies to be checked", MINUTE, async || {
+    let policies = tests::fixture::eventually("the policies to be checked", LONG, async || {
         let list: Value = serde_json::from_str(&cluster.kubectl(&read).await?)?;
         let policies = list["items"].as_array().context("a list")?.clone();
         let checked = policies.iter().all(|of| of["status"]["observedGeneration"] == of["metadata"]["generation"]);

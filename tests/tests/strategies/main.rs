@@ -18,7 +18,8 @@ use tokio::sync::OnceCell;
 use xtask::cluster::{Cluster, ClusterSpec};
 use xtask::paths;
 
-const MINUTE: Duration = Duration::from_mins(1);
+/// For whatever is to happen: far more than it takes, for machines that are far slower.
+const LONG: Duration = Duration::from_mins(3);
 const VERSION: &str = "drover.dev/v1alpha1";
 const FILES: [&str; 5] = [
     "deploy/crds/approvalrequests.drover.dev.yaml",
@@ -40,7 +41,7 @@ async fn start() -> Result<Cluster> {
         cluster.apply(&std::fs::read_to_string(paths::workspace().join(file))?).await?;
     }
     // The API server enforces a policy, and explains a kind, some time after it took it.
-    eventually("the kinds to be explained", MINUTE, async || {
+    eventually("the kinds to be explained", LONG, async || {
         for field in ["fleetrollouts.spec", "rolloutstrategies.spec", "approvalrequests.spec"] {
             if cluster.kubectl(&["explain", field]).await.is_err() {
                 return Ok(None);
@@ -52,7 +53,7 @@ async fn start() -> Result<Cluster> {
     create(&cluster, &daemon_set("probe", &json!({"drover.dev/strategy": "any"}))).await?;
     let decided = json!({"decision": "Approved", "approver": "nobody"});
     let decided = request("default", "probe", &decided).to_string();
-    eventually("the policies to be enforced", MINUTE, async || {
+    eventually("the policies to be enforced", LONG, async || {
         let create = ["create", "--dry-run=server", "-f", "-"];
         let approved = cluster.kubectl_with_input(&create, &decided).await.map(drop);
         let moved = placement::edit(&cluster, "probe", &["--dry-run=server"], &placement::both()).await;
@@ -125,7 +126,7 @@ async fn read(cluster: &Cluster, object: &str) -> Result<Value> {
 /// A right that was just given is known to the API server a moment later.
 async fn await_right(cluster: &Cluster, namespace: &str, user: &str, right: &[&str]) -> Result<()> {
     let ask = [&["auth", "can-i", "--quiet", "--namespace", namespace, "--as", user], right].concat();
-    eventually("the right to be known", MINUTE, async || Ok(cluster.kubectl(&ask).await.ok().map(drop))).await
+    eventually("the right to be known", LONG, async || Ok(cluster.kubectl(&ask).await.ok().map(drop))).await
 }
 
 /// The words of a refusal; an error if there was none.

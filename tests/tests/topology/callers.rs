@@ -7,7 +7,7 @@ use proto::topology::v1::{GetPoolRequest, ListPoolsRequest, NodeSelector, WatchN
 use tests::fixture::eventually;
 use tonic::{Code, Status};
 
-use super::{MINUTE, NAMESPACE, READER, bed};
+use super::{LONG, NAMESPACE, READER, bed};
 
 fn refused<T>(answer: Result<T, Status>, code: Code, words: &[&str]) -> Result<()> {
     let status = answer.err().context("it was not refused")?;
@@ -46,7 +46,7 @@ async fn a_token_of_a_node_shows_that_nodes_pool() -> Result<()> {
     let token = bed.cluster.kubectl(&[&["create", "token", "hub-ota-service"], &bound[..]].concat()).await?;
     let mut client = TopologyServiceClient::<Channel>::new(bed.service.channel(token.trim()).await?);
     let mut get = async |pool: &str| client.get_pool(GetPoolRequest { name: pool.to_owned() }).await;
-    eventually("the node's pool to be seen", 2 * MINUTE, async || Ok(get("bound-pool-1").await.ok())).await?;
+    eventually("the node's pool to be seen", LONG, async || Ok(get("bound-pool-1").await.ok())).await?;
     refused(get("bound-pool-2").await, Code::PermissionDenied, &[&node, "bound-pool-1", "bound-pool-2"])?;
     let mut watch = async |pools: &[&str]| {
         let pools = pools.iter().map(|pool| (*pool).to_owned()).collect();
@@ -54,7 +54,7 @@ async fn a_token_of_a_node_shows_that_nodes_pool() -> Result<()> {
         client.watch_nodes(WatchNodesRequest { selector, resume_token: vec![] }).await
     };
     let mut own = watch(&["bound-pool-1"]).await?.into_inner();
-    let first = tokio::time::timeout(MINUTE, own.message()).await.context("no first message")??;
+    let first = tokio::time::timeout(LONG, own.message()).await.context("no first message")??;
     let names: Vec<_> = first.context("no message")?.changed.into_iter().map(|seen| seen.name).collect();
     assert_eq!(names, std::slice::from_ref(&node));
     refused(watch(&[]).await, Code::PermissionDenied, &["select pool bound-pool-1"])?;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tests::fixture::eventually;
 use tokio::process::Command;
 
-use super::{Bed, MINUTE, READER, bed};
+use super::{Bed, LONG, READER, bed};
 
 const SERVICE: &str = "drover.topology.v1.TopologyService";
 
@@ -13,12 +13,12 @@ async fn grpcurl(bed: &Bed, token: Option<&str>, before: &[&str], after: &[&str]
     // It may have to be built first.
     let tool = tokio::task::spawn_blocking(xtask::tools::grpcurl).await??;
     let mut command = Command::new(tool);
-    command.arg("-cacert").arg(bed.service.authority_file());
+    command.args(["-connect-timeout", "60", "-cacert"]).arg(bed.service.authority_file());
     if let Some(token) = token {
         command.arg("-H").arg(format!("authorization: Bearer {token}"));
     }
     command.args(before).arg(bed.service.addresses().await?.grpc).args(after).kill_on_drop(true);
-    let output = tokio::time::timeout(2 * MINUTE, command.output()).await.context("grpcurl hangs")??;
+    let output = tokio::time::timeout(LONG, command.output()).await.context("grpcurl hangs")??;
     ensure!(output.status.success(), "grpcurl {after:?}: {}", String::from_utf8_lossy(&output.stderr));
     Ok(String::from_utf8(output.stdout)?)
 }
@@ -39,7 +39,7 @@ async fn pools_are_described_and_read() -> Result<()> {
         let (request, method) = (json!({"name": name}).to_string(), format!("{SERVICE}/GetPool"));
         Ok(serde_json::from_str(&grpcurl(bed, Some(&token), &["-d", &request], &[&method]).await?)?)
     };
-    let pool = eventually("the pool's nodes and leaders", 2 * MINUTE, async || {
+    let pool = eventually("the pool's nodes and leaders", LONG, async || {
         // Until its NodePool is seen there is none.
         let Ok(answer) = get("shown-pool-1").await else { return Ok(None) };
         let pool = answer["pool"].clone();

@@ -19,7 +19,8 @@ use xtask::cluster::Cluster;
 use xtask::nodes::Fleet;
 use xtask::paths;
 
-const MINUTE: Duration = Duration::from_mins(1);
+/// For whatever is to happen: far more than it takes, for machines that are far slower.
+const LONG: Duration = Duration::from_mins(3);
 const CONTROLLER: &str = "leader-endpoints-controller";
 const NAMESPACE: &str = "drover-system";
 /// An account that sees the whole fleet.
@@ -107,7 +108,7 @@ impl Client {
 
     /// Waits until the view is as wanted, woken by its changes alone.
     async fn until(&self, what: &str, wanted: impl Fn(&View) -> bool) -> Result<()> {
-        let (mut changes, deadline) = (self.view.subscribe(), Instant::now() + 2 * MINUTE);
+        let (mut changes, deadline) = (self.view.subscribe(), Instant::now() + LONG);
         while !wanted(&self.view) {
             let changed = tokio::time::timeout_at(deadline.into(), changes.changed()).await;
             let changed = changed.with_context(|| format!("waited in vain for {what}: {:?}", self.view.nodes()));

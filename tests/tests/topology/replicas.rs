@@ -5,7 +5,7 @@ use proto::topology::v1::NodeSelector;
 use topology::{Interest, Known, Settings, View};
 
 use super::link::Link;
-use super::{Client, MINUTE, READER, bed, controller};
+use super::{Client, LONG, READER, bed, controller};
 
 fn is_ready(view: &View, node: &str) -> Option<bool> {
     view.node(node).known().map(|node| node.is_some_and(|node| node.ready))
@@ -69,7 +69,7 @@ async fn a_view_outlives_its_server_and_knows_when_it_is_alone() -> Result<()> {
     watching.abort();
 
     // In order: streams are told to go elsewhere, and the process is not held up by them.
-    let exit = second.process.terminate(MINUTE).await?;
+    let exit = second.process.terminate(LONG).await?;
     ensure!(exit.success(), "the stand-by ended with {exit}:\n{}", second.process.output());
     Ok(())
 }

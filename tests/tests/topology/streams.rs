@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use xtask::nodes::is_ready;
 use xtask::paths;
 
-use super::{Bed, CONTROLLER, MINUTE, READER, bed};
+use super::{Bed, CONTROLLER, LONG, READER, bed};
 
 /// What a watch showed of a node last, and when that came.
 type Seen = BTreeMap<String, (bool, Instant)>;
@@ -63,7 +63,7 @@ impl Stream {
 
     /// Waits until it shows this of a node; when that came.
     async fn shows(&self, node: &str, ready: bool) -> Result<Instant> {
-        let (mut count, deadline) = (self.count.clone(), tokio::time::Instant::now() + 2 * MINUTE);
+        let (mut count, deadline) = (self.count.clone(), tokio::time::Instant::now() + LONG);
         loop {
             let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(node).copied();
             if let Some((_, at)) = seen.filter(|(now, _)| *now == ready) {
@@ -116,8 +116,7 @@ impl Public {
     /// When it was shown to be this.
     async fn shows(&mut self, wanted: bool) -> Result<Instant> {
         loop {
-            let next =
-                tokio::time::timeout(2 * MINUTE, self.changes.recv()).await.context("the node does not change")?;
+            let next = tokio::time::timeout(LONG, self.changes.recv()).await.context("the node does not change")?;
             let (ready, at) = next.context("the node is not watched any more")?;
             if ready == wanted {
                 return Ok(at);
@@ -185,7 +184,7 @@ async fn a_change_reaches_every_watch() -> Result<()> {
     let shown = flap(bed, &streams, &names[0], 2).await?;
     ensure!(shown.len() == 4 * streams.len(), "{} of {} changes were shown", shown.len(), 4 * streams.len());
     let admin = bed.service.addresses().await?.admin;
-    let metrics = bed.service.process.await_http(&admin, "/metrics", MINUTE).await?;
+    let metrics = bed.service.process.await_http(&admin, "/metrics", LONG).await?;
     for name in ["drover_topology_watches", "drover_topology_messages_total"] {
         ensure!(metrics.contains(&format!("{name}{{watched=\"nodes\"}}")), "{name} is not measured:\n{metrics}");
     }

@@ -9,8 +9,8 @@ use serde_json::json;
 use tests::fixture::{Scene, eventually};
 
 use super::{
-    A_WHILE, LONG, MINUTE, await_hold, await_requests, await_status, decide, decide_as, deploy, kubectl, nodes_with,
-    pools, run, scene, set, states,
+    A_WHILE, LONG, await_hold, await_requests, await_status, decide, decide_as, deploy, kubectl, nodes_with, pools,
+    run, scene, set, states,
 };
 
 #[tokio::test]
@@ -24,16 +24,16 @@ async fn who_may_approve_need_not_edit_and_who_may_edit_may_not_approve() -> Res
     let agent = deploy(&scene, "50%", &json!({"maxUnavailable": "50%", "waves": waves})).await?;
     users(&scene).await?;
     agent.release("v2").await?;
-    let status = scene.await_phase("agent", 2, Phase::AwaitingApproval, MINUTE).await?;
+    let status = scene.await_phase("agent", 2, Phase::AwaitingApproval, LONG).await?;
     assert_eq!(states(&status)[0], ("canary".to_owned(), "Succeeded".to_owned()));
     let request = await_requests(&scene, 2, 1).await?.remove(0);
     assert_eq!(request, format!("{}-canary-after", run(&scene, 2).await?.name_any()));
-    scene.await_event("agent", reason::AWAITING_APPROVAL, MINUTE).await?;
+    scene.await_event("agent", reason::AWAITING_APPROVAL, LONG).await?;
     scene.no_more_deletes(A_WHILE).await?;
     assert_eq!(nodes_with(&agent, "v2").await?, set(&scene.nodes[..2]));
 
     // A policy is enforced some time after it was applied.
-    eventually("the policy to be enforced", MINUTE, async || {
+    eventually("the policy to be enforced", LONG, async || {
         let forged = decide_as(&scene, &request, "Approved", "nobody", &["--dry-run=server"]).await;
         Ok(forged.is_err_and(|error| format!("{error:#}").contains("denied request")).then_some(()))
     })
@@ -84,7 +84,7 @@ async fn a_rejected_wave_stays_closed_until_the_next_revision_asks_again() -> Re
     agent.release("v3").await?;
     let again = await_requests(&scene, 3, 1).await?.remove(0);
     assert_ne!(again, request, "another run asks another question");
-    scene.await_phase("agent", 3, Phase::AwaitingApproval, MINUTE).await?;
+    scene.await_phase("agent", 3, Phase::AwaitingApproval, LONG).await?;
     decide(&scene, &again, "Approved").await?;
     scene.await_phase("agent", 3, Phase::Completed, LONG).await?;
     let verdict = scene.finish_done().await?;
@@ -105,7 +105,7 @@ async fn a_request_that_somebody_deletes_is_made_again() -> Result<()> {
     let owner = &first.owner_references()[0];
     assert_eq!((owner.kind.as_str(), &owner.uid), ("FleetRollout", &first.spec.rollout_ref.uid));
     kubectl(&scene, &["delete", "approvalrequest", &name]).await?;
-    eventually("another request of the same name", MINUTE, async || {
+    eventually("another request of the same name", LONG, async || {
         Ok(api.get_opt(&name).await?.filter(|again| again.uid() != first.uid()))
     })
     .await?;

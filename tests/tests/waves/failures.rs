@@ -9,8 +9,8 @@ use tests::fixture::Scene;
 use xtask::daemonsets::Daemon;
 
 use super::{
-    A_WHILE, MINUTE, await_requests, await_status, decide, deploy, history, kubectl, nodes_with, pools, run, scene,
-    set, states,
+    A_WHILE, LONG, await_requests, await_status, decide, deploy, history, kubectl, nodes_with, pools, run, scene, set,
+    states,
 };
 
 /// A canary of two of twelve nodes, then the rest.
@@ -28,14 +28,14 @@ async fn a_canary_that_fails_halts_and_nobody_else_is_touched() -> Result<()> {
     let agent = deploy(&scene, "50%", &with_canary(&scene, "Pause")).await?;
     let others = untouched(&scene, &agent).await?;
     agent.release("broken").await?;
-    let status = scene.await_phase("agent", 2, Phase::Halted, MINUTE).await?;
+    let status = scene.await_phase("agent", 2, Phase::Halted, LONG).await?;
     assert_halted_in_canary(&status)?;
-    scene.await_event("agent", reason::HALTED, MINUTE).await?;
+    scene.await_event("agent", reason::HALTED, LONG).await?;
     assert!(scene.no_more_deletes(A_WHILE).await? <= 2);
     assert_eq!(untouched(&scene, &agent).await?, others);
     // A fixed release goes through the waves again.
     agent.release("v3").await?;
-    scene.await_phase("agent", 3, Phase::Completed, MINUTE).await?;
+    scene.await_phase("agent", 3, Phase::Completed, LONG).await?;
     let verdict = scene.finish_done().await?;
     // The canary's first unit is enough; the second may have been under way.
     assert!((13..=14).contains(&verdict.deletes), "{verdict}");
@@ -47,13 +47,13 @@ async fn a_failed_release_is_taken_back_to_the_last_that_completed() -> Result<(
     let scene = scene("taken-back", 12, 6).await?;
     let agent = deploy(&scene, "50%", &with_canary(&scene, "Rollback")).await?;
     agent.release("v2").await?;
-    scene.await_phase("agent", 2, Phase::Completed, MINUTE).await?;
+    scene.await_phase("agent", 2, Phase::Completed, LONG).await?;
     let others = untouched(&scene, &agent).await?;
     agent.release("broken").await?;
-    let back = scene.await_phase("agent", 4, Phase::Completed, MINUTE).await?;
+    let back = scene.await_phase("agent", 4, Phase::Completed, LONG).await?;
     assert_eq!((back.units.updated, back.units.settled, back.units.failed), (12, 12, 0), "{back:?}");
 
-    let failed = scene.await_phase("agent", 3, Phase::RolledBack, MINUTE).await?;
+    let failed = scene.await_phase("agent", 3, Phase::RolledBack, LONG).await?;
     assert_halted_in_canary(&failed)?;
     let (failed, back) = (run(&scene, 3).await?, run(&scene, 4).await?);
     assert_eq!(back.spec.rollback_of.as_ref(), Some(&failed.spec.revision));
@@ -64,7 +64,7 @@ async fn a_failed_release_is_taken_back_to_the_last_that_completed() -> Result<(
     assert_eq!(daemon_set.annotations().get(names::ROLLED_BACK), Some(&expected));
     let template = json!(daemon_set)["spec"]["template"].clone();
     assert_eq!(template["spec"]["containers"][0]["image"], "registry.local/agent:v2");
-    let event = scene.await_event("agent", reason::ROLLED_BACK, MINUTE).await?;
+    let event = scene.await_event("agent", reason::ROLLED_BACK, LONG).await?;
     assert!(event.note.is_some_and(|note| note.contains("GitOps")));
     // What the user wrote into the DaemonSet beside the template stays.
     assert_eq!(daemon_set.annotations().get(names::STRATEGY).map(String::as_str), Some(super::STRATEGY));
@@ -75,7 +75,7 @@ async fn a_failed_release_is_taken_back_to_the_last_that_completed() -> Result<(
 
     // Who undoes it (GitOps) restarts nothing, and is not undone in turn.
     agent.release("broken").await?;
-    let status = scene.await_phase("agent", 5, Phase::Halted, MINUTE).await?;
+    let status = scene.await_phase("agent", 5, Phase::Halted, LONG).await?;
     assert_eq!(status.halt.map(|halt| halt.reason).as_deref(), Some("Returned"));
     scene.no_more_deletes(A_WHILE).await?;
     assert_eq!(scene.finish_open()?.calls_of("patch daemonsets"), 1);

@@ -7,17 +7,17 @@ use serde_json::json;
 use tests::fixture::{Pace, Scene, Testbed, Updater, UpdaterSpec, eventually};
 use xtask::daemonsets::Daemon;
 
-use super::{LONG, MINUTE, decide, deploy, history, nodes_with, pools, run, set, wave};
+use super::{LONG, decide, deploy, history, nodes_with, pools, run, set, wave};
 
-/// Long enough to die in.
-const SOAK: i64 = 4;
+/// Long enough to die in, on a machine that may stand still for seconds.
+const SOAK: i64 = 10;
 
 async fn bed() -> Result<Testbed> {
     Testbed::start(Pace::calm().short_lease()).await
 }
 
 #[tokio::test]
-async fn killed_at_three_moments_a_run_keeps_its_waves_its_soak_and_its_way_back() -> Result<()> {
+async fn killed_at_three_moments_a_run_keeps_its_waves_and_its_way_back() -> Result<()> {
     let bed = bed().await?;
     for (name, fault) in [
         ("asking", "kill-after:1:create/approvalrequests"),
@@ -26,7 +26,7 @@ async fn killed_at_three_moments_a_run_keeps_its_waves_its_soak_and_its_way_back
     ] {
         ensure!(crash(&bed, name, fault).await?, "{fault} did not happen");
     }
-    while_soaking(&bed).await
+    Ok(())
 }
 
 #[tokio::test]
@@ -48,14 +48,15 @@ async fn soak_a_crash_at_every_write_of_a_run_in_waves_changes_nothing_in_the_en
     Ok(())
 }
 
-/// Killed while the canary soaks: it soaks no less, and is not restarted again.
-async fn while_soaking(bed: &Testbed) -> Result<()> {
+#[tokio::test]
+async fn killed_while_the_canary_soaks_it_soaks_no_less_and_is_not_restarted_again() -> Result<()> {
+    let bed = bed().await?;
     let mut updater = bed.updater(UpdaterSpec::default()).await?;
     let scene = bed.scene("soaking", 6, 3).await?;
     let waves = json!([{"name": "canary", "pools": pools(&scene, [1]), "soakSeconds": SOAK}]);
     let agent = deploy(&scene, "50%", &json!({"maxUnavailable": "50%", "waves": waves})).await?;
     agent.release("v2").await?;
-    let soaking = scene.await_phase("agent", 2, Phase::Soaking, MINUTE).await?;
+    let soaking = scene.await_phase("agent", 2, Phase::Soaking, LONG).await?;
     updater.process.kill9().await?;
     assert_eq!(nodes_with(&agent, "v2").await?, set(&scene.nodes[..2]));
     updater = bed.updater(UpdaterSpec::default()).await?;
@@ -101,7 +102,7 @@ async fn story(scene: &Scene<'_>, life: &mut Life<'_>) -> Result<()> {
     assert_eq!(back.spec.rollback_of, Some(failed.spec.revision));
     assert!(failed.status.is_some_and(|status| status.halt.is_some()), "why it failed is known");
     assert_eq!(history(scene).await?.len(), 4);
-    agent.await_ready("v2", 6, MINUTE).await?;
+    agent.await_ready("v2", 6, LONG).await?;
     assert_eq!(others(scene, &agent).await?, before, "nobody outside of the canary was touched");
     // It may still die by one of its last writes.
     scene.quiet().await?;
@@ -131,7 +132,7 @@ impl Life<'_> {
         if self.updater.process.exit().is_some() {
             self.died = true;
             self.updater = self.bed.updater(UpdaterSpec::default()).await?;
-            self.updater.process.await_line("leading", MINUTE).await?;
+            self.updater.process.await_line("leading", LONG).await?;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tests::fixture::{Scene, eventually};
 use xtask::paths;
 
-use super::{LONG, MINUTE, SHARED, await_requests, decide, deploy, nodes_with, pools, scene, set, wave};
+use super::{LONG, SHARED, await_requests, decide, deploy, nodes_with, pools, scene, set, wave};
 
 #[tokio::test]
 async fn a_wave_takes_the_pools_whose_labels_match_when_it_opens() -> Result<()> {
@@ -16,8 +16,6 @@ async fn a_wave_takes_the_pools_whose_labels_match_when_it_opens() -> Result<()>
     let definition = paths::workspace().join("deploy/crds/nodepools.apps.openyurt.io.yaml");
     let definition = std::fs::read_to_string(&definition).with_context(|| definition.display().to_string())?;
     scene.bed.cluster.apply(&definition).await?;
-    let established = ["wait", "--for=condition=Established", "--timeout=60s", "crd/nodepools.apps.openyurt.io"];
-    scene.bed.cluster.kubectl(&established).await?;
     for (name, tier) in pools(&scene, 1..=4).iter().zip(["shop", "lab", "shop", "lab"]) {
         label(&scene, name, tier).await?;
     }
@@ -27,7 +25,7 @@ async fn a_wave_takes_the_pools_whose_labels_match_when_it_opens() -> Result<()>
     let agent = deploy(&scene, "50%", &json!({"maxUnavailable": "50%", "waves": lab})).await?;
     agent.release("v2").await?;
     let request = await_requests(&scene, 2, 1).await?.remove(0);
-    let status = scene.await_phase("agent", 2, Phase::AwaitingApproval, MINUTE).await?;
+    let status = scene.await_phase("agent", 2, Phase::AwaitingApproval, LONG).await?;
     let in_lab = pools(&scene, [2, 4]);
     assert_eq!(wave(&status, "lab")?.pools, in_lab);
     let nodes: Vec<String> = [&scene.nodes[2..4], &scene.nodes[6..]].concat();
@@ -51,7 +49,7 @@ async fn label(scene: &Scene<'_>, name: &str, tier: &str) -> Result<()> {
 async fn await_known(count: usize) -> Result<()> {
     let (_, updater) = SHARED.get().context("no testbed")?;
     let mut client = AdminServiceClient::new(updater.admin_channel().await?);
-    eventually("the NodePools in the updater's mirror", MINUTE, async || {
+    eventually("the NodePools in the updater's mirror", LONG, async || {
         let answer = client.dump(DumpRequest { sections: vec!["mirror".to_owned()] }).await.context("Dump")?;
         let section = answer.into_inner().sections.pop().context("no section")?;
         let mirror: Value = serde_json::from_str(&section.json)?;

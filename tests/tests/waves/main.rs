@@ -1,7 +1,10 @@
 //! Rollouts in waves, by RolloutStrategies: one cluster and one updater for all scenarios but those in which updaters die. The
-//! cluster knows no NodePools at first (`labels` brings them).
+//! cluster knows no NodePools at first (`labels` brings them). Tests begin in the order of their names: `absent` and `calendar`, which
+//! wait for a clock, must not be the last.
 
+mod absent;
 mod approvals;
+mod calendar;
 mod dependencies;
 mod failures;
 mod kills;
@@ -10,8 +13,6 @@ mod membership;
 mod order;
 mod pauses;
 mod snapshots;
-mod unreachable;
-mod windows;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -28,7 +29,6 @@ use tests::fixture::{Pace, Scene, Testbed, Updater, eventually};
 use tokio::sync::OnceCell;
 use xtask::daemonsets::{Daemon, image_of};
 
-const MINUTE: Duration = Duration::from_mins(1);
 /// For runs of many units, one after the other.
 const LONG: Duration = Duration::from_mins(3);
 /// Long enough for whatever an updater would do that must not do it.
@@ -48,7 +48,7 @@ async fn deploy(scene: &Scene<'_>, max_unavailable: &str, strategy: &Value) -> R
     tell_strategy(scene, strategy).await?;
     let fixture = scene.daemon_set("agent", max_unavailable).annotation(names::STRATEGY, STRATEGY);
     let agent = scene.launch(&fixture).await?;
-    scene.await_phase("agent", 1, Phase::Completed, MINUTE).await?;
+    scene.await_phase("agent", 1, Phase::Completed, LONG).await?;
     Ok(agent)
 }
 
@@ -150,7 +150,7 @@ async fn kubectl(scene: &Scene<'_>, args: &[&str]) -> Result<String> {
 /// Waits until the requests for approval of the run of revision `number` are as many as this; returns their names.
 async fn await_requests(scene: &Scene<'_>, number: i64, count: usize) -> Result<Vec<String>> {
     let api: Api<api::approval_request::ApprovalRequest> = Api::namespaced(scene.client.clone(), &scene.namespace);
-    eventually(&format!("{count} ApprovalRequests of r{number}"), MINUTE, async || {
+    eventually(&format!("{count} ApprovalRequests of r{number}"), LONG, async || {
         let runs = scene.runs("agent").await?;
         let Some(uid) = runs.iter().find(|run| run.spec.revision.number == number).and_then(kube::ResourceExt::uid)
         else {

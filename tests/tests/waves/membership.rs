@@ -8,7 +8,7 @@ use serde_json::json;
 use tests::fixture::{Scene, eventually};
 use xtask::nodes::POOL_LABEL;
 
-use super::{LONG, MINUTE, await_requests, await_status, decide, deploy, nodes_with, pools, scene, set, wave};
+use super::{LONG, await_requests, await_status, decide, deploy, nodes_with, pools, scene, set, wave};
 
 #[tokio::test]
 async fn pools_added_removed_and_emptied_in_the_middle_of_a_run_have_their_place() -> Result<()> {
@@ -31,14 +31,14 @@ async fn pools_added_removed_and_emptied_in_the_middle_of_a_run_have_their_place
     decide(&scene, &request, "Approved").await?;
     let requests = await_requests(&scene, 2, 2).await?;
     let second = requests.into_iter().find(|name| *name != request).unwrap_or_default();
-    let status = scene.await_phase("agent", 2, Phase::AwaitingApproval, MINUTE).await?;
+    let status = scene.await_phase("agent", 2, Phase::AwaitingApproval, LONG).await?;
     assert_eq!(wave(&status, "second")?.pools, std::slice::from_ref(&three));
     assert_eq!(nodes_with(&agent, "v2").await?, set(&scene.nodes[..9]));
     await_waiting(&scene, &["", &late]).await?;
 
     // Who moves into a pool whose wave is over is caught up, without waiting for the others.
     scene.fleet().label(&scene.nodes[9..10], POOL_LABEL, Some(&three)).await?;
-    eventually("the node that moved", MINUTE, async || {
+    eventually("the node that moved", LONG, async || {
         Ok((nodes_with(&agent, "v2").await? == set(&scene.nodes[..10])).then_some(()))
     })
     .await?;

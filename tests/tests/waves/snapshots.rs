@@ -6,8 +6,8 @@ use api::names::{self, reason};
 use serde_json::json;
 
 use super::{
-    A_WHILE, LONG, MINUTE, STRATEGY, await_hold, await_requests, decide, deploy, nodes_with, pools, run, scene, set,
-    states, tell_strategy,
+    A_WHILE, LONG, STRATEGY, await_hold, await_requests, decide, deploy, nodes_with, pools, run, scene, set, states,
+    tell_strategy,
 };
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn a_strategy_that_is_missing_or_not_valid_holds_the_run_until_it_is_there
     agent.release("v2").await?;
     let sentence = await_hold(&scene, 2, "InvalidStrategy").await?;
     assert!(sentence.contains(STRATEGY) && sentence.contains(names::STRATEGY), "{sentence}");
-    let event = scene.await_event("agent", reason::INVALID_STRATEGY, MINUTE).await?;
+    let event = scene.await_event("agent", reason::INVALID_STRATEGY, LONG).await?;
     assert_eq!(event.type_.as_deref(), Some("Warning"));
     // Not even without the annotation.
     agent.annotate(names::STRATEGY, None).await?;
@@ -65,7 +65,7 @@ async fn a_strategy_that_is_missing_or_not_valid_holds_the_run_until_it_is_there
     let window = json!([{"start": "00:00", "durationSeconds": 86_400, "timeZone": "Mars/Olympus"}]);
     let waves = json!([{"name": "canary", "pools": pools(&scene, [1])}]);
     tell_strategy(&scene, &json!({"maxUnavailable": "50%", "waves": waves, "windows": window})).await?;
-    let told = tests::fixture::eventually("a sentence about the time zone", MINUTE, async || {
+    let told = tests::fixture::eventually("a sentence about the time zone", LONG, async || {
         let sentence = await_hold(&scene, 2, "InvalidStrategy").await?;
         Ok(sentence.contains("timeZone").then_some(sentence))
     });

@@ -18,6 +18,7 @@ use crate::paths;
 /// The longest that one test or working day needs.
 const TOKEN_SECONDS: i64 = 24 * 3600;
 const ACCOUNT_WITHIN: Duration = Duration::from_mins(2);
+const SERVED_WITHIN: Duration = Duration::from_mins(2);
 
 impl Cluster {
     /// Runs kubectl as the administrator and returns its stdout; its stderr is in the error.
@@ -34,8 +35,20 @@ impl Cluster {
         if kinds.is_empty() {
             return Ok(());
         }
-        let wait = [&["wait", "--for=condition=Established", "--timeout=60s"], kinds.as_slice()].concat();
-        self.kubectl(&wait).await.map(drop)
+        let wait = [&["wait", "--for=condition=Established", "--timeout=120s"], kinds.as_slice()].concat();
+        self.kubectl(&wait).await?;
+        let kinds: Vec<&str> = kinds.iter().map(|kind| kind.rsplit('/').next().unwrap_or(kind)).collect();
+        self.await_served(&kinds.join(",")).await
+    }
+
+    /// Waits until the API server serves these kinds: a moment after it says that they are established.
+    async fn await_served(&self, kinds: &str) -> Result<()> {
+        let deadline = Instant::now() + SERVED_WITHIN;
+        while let Err(error) = self.kubectl(&["get", kinds, "--all-namespaces", "--output=name"]).await {
+            ensure!(Instant::now() < deadline, "{kinds} are not served after {SERVED_WITHIN:?}: {error:#}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
     }
 
     /// Runs kubectl as the administrator with `input` on its stdin.

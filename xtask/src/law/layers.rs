@@ -34,7 +34,12 @@ const LAYERS: &[Layer] = &[
     Layer { name: "workload-spread-controller", may: BELOW_SERVICES, never: &[] },
     // The edge holds no Kubernetes credential, and no code that could use one.
     Layer { name: "hub-ota-service", may: &["planner", "proto", "chassis", "topology"], never: KUBE },
-    Layer { name: "drover", may: &["planner", "api", "proto", "sim", "chassis", "controller-runtime"], never: &[] },
+    // It is no service. Of appset-controller it takes what is pure: how pools are units, and what would be written.
+    Layer {
+        name: "drover",
+        may: &["planner", "api", "proto", "sim", "chassis", "controller-runtime", "appset-controller"],
+        never: &[],
+    },
 ];
 
 /// These drive everything, and nothing that is deployed may need them.

@@ -18,7 +18,7 @@ use super::protocol::{Event, Exit, Program, Request};
 use crate::paths;
 
 /// How long a killed process may take to be gone; SIGKILL is immediate unless the disk hangs.
-const GONE_WITHIN: Duration = Duration::from_secs(10);
+const GONE_WITHIN: Duration = Duration::from_mins(1);
 
 /// A running supervisor. Dropped, it ends its children and deletes its paths, and is waited for.
 #[derive(Clone)]

@@ -63,6 +63,8 @@ pub mod condition_reason {
     pub const NO_FIND_POOLS: &str = "NoFindPools";
     /// Drover's: `PoolFound` is False: a selector cannot be read, so nobody knows which NodePools are chosen.
     pub const INVALID_SELECTOR: &str = "InvalidSelector";
+    /// Drover's: `PoolFound` is False: the object is no YurtAppSet, so that nothing of it is known.
+    pub const INVALID_YURT_APP_SET: &str = "InvalidYurtAppSet";
     /// `AppDispatched` is False.
     pub const CREATE_WORKLOAD_ERROR: &str = "CreateWorkloadError";
     /// Drover's: `AppDispatched` is False, by a decision and not by an error.

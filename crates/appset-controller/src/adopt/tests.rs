@@ -135,7 +135,7 @@ fn a_stateful_set_of_openyurts_keeps_what_cannot_be_changed() {
 
 #[test]
 fn what_yurt_manager_wrote_becomes_drovers_and_others_keep_theirs() {
-    let entry = |manager: &str, operation: &str, subresource: &str, fields: Value| json!({"manager": manager, "operation": operation, "subresource": subresource, "apiVersion": "apps/v1", "fieldsV1": fields, "time": "t"});
+    let entry = |manager: &str, operation: &str, subresource: &str, fields: Value| json!({"manager": manager, "operation": operation, "subresource": subresource, "apiVersion": "apps/v1", "fieldsV1": fields, "time": "2026-01-01T00:00:00Z"});
     let autoscaler = entry("hpa", "Update", "scale", json!({"f:spec": {"f:replicas": {}}}));
     let status = entry("yurt-manager", "Update", "status", json!({"f:status": {}}));
     let fields = json!([
@@ -167,5 +167,19 @@ fn what_yurt_manager_wrote_becomes_drovers_and_others_keep_theirs() {
         "an autoscaler's replicas survive"
     );
     assert_eq!(converted(&json!([autoscaler, status]), &json!({})), None);
+    // Replicas of Drover's own that are left out now, for an autoscaler to have them.
+    let own = |spec: Value| json!([entry(names::FIELD_MANAGER, "Apply", "", json!({"f:spec": spec})), autoscaler]);
+    let owns = own(json!({"f:replicas": {}, "f:template": {}}));
+    let mut left = own(json!({"f:template": {}}));
+    left[0].as_object_mut().unwrap().remove("subresource");
+    left[0]["fieldsType"] = json!("FieldsV1");
+    left.as_array_mut().unwrap().reverse();
+    assert_eq!(converted(&owns, &json!({"spec": {}})), Some(left.clone()));
+    assert_eq!(converted(&owns, &json!({"spec": {"replicas": 3}})), None);
+    assert_eq!(converted(&left, &json!({"spec": {}})), None, "once");
+    let must =
+        |fields: &Value, body: Value| must_convert(&child(&json!({"metadata": {"managedFields": fields}})), &body);
+    assert!(must(&owns, json!({"spec": {}})) && !must(&owns, json!({"spec": {"replicas": 3}})));
+    assert!(!must(&left, json!({"spec": {}})) && must(&fields, json!({"spec": {}})));
     assert_eq!(converted(&Value::Null, &json!({})), None);
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::Spec;
 use super::wire::Object;
-use crate::drift;
+use crate::drift::{self, Difference};
 
 /// A Deployment or StatefulSet.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,17 +36,26 @@ pub struct Child {
     pub controller: Option<Controller>,
     /// When Drover last changed it, by the API server's clock.
     pub applied: Option<Timestamp>,
-    /// Its owners, as they stand there.
-    pub owners: Value,
-    /// Who owns which of its fields, where yurt-manager owns some. They are the larger half of an object, and of no other interest.
-    pub managed_fields: Value,
+    /// Its owners, as the API server's text: a thousand trees of them take a megabyte.
+    pub owners: Box<str>,
+    /// What is of interest of who owns which of its fields. All of it is the larger half of an object.
+    pub managers: Managers,
     /// Its spec.
     pub spec: Spec,
     /// What its controller says of its pods.
     pub counts: Counts,
-    /// The hash of everything that is compared when it is decided what to write: labels, annotations, owners, field managers, spec.
+    /// The hash of everything that is compared when it is decided what to write: labels, annotations, owners, managers, spec.
     /// Two of one workload with the same are written alike.
     pub fingerprint: u64,
+}
+
+/// Who owns fields of a workload, of its spec and metadata.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Managers {
+    /// yurt-manager owns some.
+    pub yurt_manager: bool,
+    /// Drover owns its replicas.
+    pub replicas: bool,
 }
 
 /// Who controls a workload.
@@ -123,13 +132,17 @@ impl Child {
 }
 
 impl Child {
-    /// The fields of what is to be applied that it has otherwise, as paths.
-    pub fn differences(&self, body: &Value) -> Vec<String> {
+    fn owners(&self) -> Value {
+        serde_json::from_str(&self.owners).unwrap_or_default()
+    }
+
+    /// The fields of what is to be applied that it has otherwise.
+    pub fn differences(&self, body: &Value) -> Vec<Difference> {
         let wanted = |part: &str| &body["metadata"][part];
         [
             ("metadata.labels", wanted("labels"), &json!(self.labels)),
             ("metadata.annotations", wanted("annotations"), &json!(self.annotations)),
-            ("metadata.ownerReferences", wanted("ownerReferences"), &self.owners),
+            ("metadata.ownerReferences", wanted("ownerReferences"), &self.owners()),
             ("spec", &body["spec"], &self.spec.value()),
         ]
         .into_iter()

@@ -7,11 +7,11 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use api::names::app_set::{self as names, WorkloadKind};
 use jiff::Timestamp;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{Child, Controller, Counts, Spec};
+use super::{Child, Controller, Counts, Managers, Spec};
 
 /// A workload, read but for its kind: the items of a list do not say theirs.
 #[derive(Debug, Default, Deserialize)]
@@ -37,11 +37,24 @@ struct Metadata {
     deletion_timestamp: Option<String>,
     labels: Option<BTreeMap<String, String>>,
     annotations: Option<BTreeMap<String, String>>,
-    owner_references: Value,
+    owner_references: Option<Box<RawValue>>,
     managed_fields: Option<Box<RawValue>>,
 }
 
-/// An entry of `managedFields`, but for the fields.
+/// An owner.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Owner<'a> {
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(borrow)]
+    uid: Cow<'a, str>,
+    controller: Option<bool>,
+}
+
+/// An entry of `managedFields`.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Entry<'a> {
@@ -52,6 +65,21 @@ struct Entry<'a> {
     #[serde(borrow)]
     subresource: Cow<'a, str>,
     time: Option<Timestamp>,
+    #[serde(borrow, rename = "fieldsV1")]
+    fields: Option<&'a RawValue>,
+}
+
+/// Of the fields in such an entry those that are of interest.
+#[derive(Default, Deserialize)]
+struct Fields {
+    #[serde(default, rename = "f:spec")]
+    spec: SpecFields,
+}
+
+#[derive(Default, Deserialize)]
+struct SpecFields {
+    #[serde(default, rename = "f:replicas")]
+    replicas: Option<IgnoredAny>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -87,10 +115,11 @@ impl Object {
     /// A workload of this kind.
     pub(crate) fn into_child(self, kind: WorkloadKind) -> Child {
         let Self { metadata, spec, status } = self;
-        let (applied, managed_fields) = metadata.managed_fields.as_deref().map(managed).unwrap_or_default();
+        let (applied, managers) = metadata.managed_fields.as_deref().map(managed).unwrap_or_default();
         let spec = spec.map(Spec::from).unwrap_or_default();
+        let owners: Box<str> = metadata.owner_references.map(Into::into).unwrap_or_default();
         let mut hasher = DefaultHasher::new();
-        (&metadata.labels, &metadata.annotations, &metadata.owner_references, &managed_fields).hash(&mut hasher);
+        (&metadata.labels, &metadata.annotations, &owners, managers).hash(&mut hasher);
         spec.hash(&mut hasher);
         Child {
             kind,
@@ -102,10 +131,10 @@ impl Object {
             leaving: metadata.deletion_timestamp.is_some(),
             labels: metadata.labels.unwrap_or_default(),
             annotations: metadata.annotations.unwrap_or_default(),
-            controller: controller(&metadata.owner_references),
+            controller: controller(&owners),
             applied,
-            owners: metadata.owner_references,
-            managed_fields,
+            owners,
+            managers,
             spec,
             counts: status.unwrap_or_default().counts(),
             fingerprint: hasher.finish(),
@@ -131,17 +160,17 @@ impl Status {
     }
 }
 
-/// When Drover last changed it, and all of `managedFields` where yurt-manager is in it. An apply that changes nothing leaves its time
-/// alone.
-fn managed(fields: &RawValue) -> (Option<Timestamp>, Value) {
+/// When Drover last changed it, and who owns what. An apply that changes nothing leaves its time alone.
+fn managed(fields: &RawValue) -> (Option<Timestamp>, Managers) {
     let entries: Vec<Entry<'_>> = serde_json::from_str(fields.get()).unwrap_or_default();
-    let ours = |entry: &&Entry<'_>| {
-        entry.manager == names::FIELD_MANAGER && entry.operation == "Apply" && entry.subresource.is_empty()
+    let mut whole = entries.iter().filter(|entry| entry.subresource.is_empty());
+    let ours = whole.clone().find(|entry| entry.manager == names::FIELD_MANAGER && entry.operation == "Apply");
+    let owned = ours.and_then(|entry| serde_json::from_str::<Fields>(entry.fields?.get()).ok()).unwrap_or_default();
+    let managers = Managers {
+        yurt_manager: whole.any(|entry| entry.manager == names::YURT_MANAGER && entry.operation == "Update"),
+        replicas: owned.spec.replicas.is_some(),
     };
-    let applied = entries.iter().find(ours).and_then(|entry| entry.time);
-    let theirs = entries.iter().any(|entry| entry.manager == names::YURT_MANAGER);
-    let all = theirs.then(|| serde_json::from_str(fields.get()).unwrap_or_default());
-    (applied, all.unwrap_or_default())
+    (ours.and_then(|entry| entry.time), managers)
 }
 
 /// Null is none, as Go reads it.
@@ -149,8 +178,8 @@ fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-fn controller(owners: &Value) -> Option<Controller> {
-    let owner = owners.as_array()?.iter().find(|owner| owner["controller"] == true)?;
-    let text = |field: &str| owner[field].as_str().unwrap_or_default().to_owned();
-    Some(Controller { kind: text("kind"), name: text("name"), uid: text("uid") })
+fn controller(owners: &str) -> Option<Controller> {
+    let owners: Vec<Owner<'_>> = serde_json::from_str(owners).ok()?;
+    let Owner { kind, name, uid, .. } = owners.into_iter().find(|owner| owner.controller == Some(true))?;
+    Some(Controller { kind: kind.into_owned(), name: name.into_owned(), uid: uid.into_owned() })
 }

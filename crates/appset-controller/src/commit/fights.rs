@@ -77,7 +77,7 @@ mod tests {
     fn drift(uid: &str) -> Step {
         let cause = Cause::Drifted(vec!["spec.replicas".to_owned()]);
         let (body, uid) = (Body::of(&json!({})), uid.to_owned());
-        Step { pool: "a".to_owned(), action: Action::Apply { body, uid, cause, restarts: false, convert: None } }
+        Step { pool: "a".to_owned(), action: Action::Apply { body, uid, cause, restarts: false, convert: false } }
     }
 
     #[test]

@@ -4,18 +4,21 @@ use api::names::app_set::WorkloadKind;
 use controller_runtime::client::Place;
 use controller_runtime::lease::NotLeading;
 use controller_runtime::mirror::Mirror;
+use kube::api::{GetParams, Request};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::collection;
+use crate::adopt;
 use crate::context::Context;
+use crate::drift::Difference;
 use crate::mirrors::Workload;
 use crate::plan::{Action, Body, Step};
 
 /// What became of it.
 pub(super) enum Fate {
     /// It says what was to be said, but for these fields.
-    Written { left: Vec<String> },
+    Written { left: Vec<Difference> },
     /// It is gone, or is about to be.
     Deleted,
     /// It is another object by now, or another version of it.
@@ -34,13 +37,12 @@ pub(super) enum Fate {
 pub(super) async fn write(context: &Context, namespace: &str, step: &Step) -> Fate {
     let done = match &step.action {
         Action::Create { body } => apply(context, namespace, body, None).await,
-        Action::Apply { body, uid, convert: None, .. } => apply(context, namespace, body, Some(uid)).await,
-        Action::Apply { body, uid, convert: Some(patch), .. } => {
-            match take_over(context, namespace, body, patch).await {
-                Ok(()) => apply(context, namespace, body, Some(uid)).await,
-                Err(unwritten) => Err(unwritten),
-            }
-        }
+        Action::Apply { body, uid, convert: false, .. } => apply(context, namespace, body, Some(uid)).await,
+        Action::Apply { body, uid, convert: true, .. } => match convert(context, namespace, body, uid).await {
+            Ok(true) => apply(context, namespace, body, Some(uid)).await,
+            Ok(false) => Ok(Fate::Moved),
+            Err(unwritten) => Err(unwritten),
+        },
         Action::Delete { kind, name, uid } => delete(context, namespace, *kind, name, uid).await,
     };
     let fenced = !matches!(step.action, Action::Create { .. });
@@ -92,13 +94,23 @@ async fn apply_to<const STATEFUL: bool>(
     Ok(Fate::Written { left })
 }
 
-/// Makes Drover's what yurt-manager wrote.
-async fn take_over(context: &Context, namespace: &str, body: &Body, patch: &Value) -> Result<(), Unwritten> {
+/// Changes who owns the fields of the object of this UID, as it is stored; false if it is not there any more.
+async fn convert(context: &Context, namespace: &str, body: &Body, uid: &str) -> Result<bool, Unwritten> {
     let collection = collection(body.kind(), namespace);
     let place = Place { collection: &collection, name: body.name() };
-    let permit = context.leadership.permit()?;
-    let IgnoredAny = context.writer.merge(&permit, place, patch).await?;
-    Ok(())
+    let request = Request::new(place.collection).get(place.name, &GetParams::default());
+    let found = context.client.request::<Value>(request.map_err(kube::Error::BuildRequest)?).await;
+    let object = match found {
+        Ok(object) if object["metadata"]["uid"] == uid => object,
+        Ok(_) => return Ok(false),
+        Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    if let Some(patch) = adopt::conversion(&object, &body.value()) {
+        let permit = context.leadership.permit()?;
+        let IgnoredAny = context.writer.merge(&permit, place, &patch).await?;
+    }
+    Ok(true)
 }
 
 async fn delete(

@@ -25,7 +25,8 @@ pub(super) async fn is_newest(client: &Client, seen: &SeenSet, set: &YurtAppSet)
     }
 }
 
-fn is_same(now: &ObjectMeta, planned: &ObjectMeta) -> bool {
+/// Whether what is asked for is the same: spec, strategy and pins, of an object that stays.
+pub(super) fn is_same(now: &ObjectMeta, planned: &ObjectMeta) -> bool {
     let said = |metadata: &ObjectMeta| {
         let annotations = metadata.annotations.clone().unwrap_or_default();
         [STRATEGY, PINNED].map(|key| annotations.get(key).cloned())

@@ -57,7 +57,7 @@ impl Basis {
         }
         let set = &snapshot.set;
         let mut rest = DefaultHasher::new();
-        (&set.metadata.uid, set.metadata.generation, &set.metadata.annotations).hash(&mut rest);
+        (&set.metadata.uid, set.metadata.generation, &set.metadata.annotations, snapshot.floor).hash(&mut rest);
         set.metadata.deletion_timestamp.is_some().hash(&mut rest);
         set.status.as_ref().map(|status| (&status.current_revision, status.collision_count)).hash(&mut rest);
         match &snapshot.standing {
@@ -73,6 +73,7 @@ impl Basis {
         }
         memory.trials.refused(set.metadata.generation).hash(&mut rest);
         memory.trials.taken().hash(&mut rest);
+        memory.occupied.names().hash(&mut rest);
         // In no order.
         let stubborn = memory.stubborn.iter().map(|left| {
             let mut one = DefaultHasher::new();

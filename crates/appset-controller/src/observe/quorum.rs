@@ -39,16 +39,21 @@ struct PageMetadata {
 
 type Lists = (Arc<[Pool]>, Vec<Arc<Deployment>>, Vec<Arc<StatefulSet>>);
 
+/// All NodePools.
+pub(super) async fn pools(client: &Client) -> Result<Vec<Pool>, Unread> {
+    let pools = list::<SeenPool>(client, NodePool::url_path(&(), None), "NodePools").await?;
+    Ok(pools.into_iter().map(|seen| seen.pool).collect())
+}
+
 /// All NodePools, and all workloads of a namespace, whatever their labels.
 pub(super) async fn lists(client: &Client, namespace: &str) -> Result<Lists, Unread> {
     let (pools, deployments, stateful_sets) = futures::try_join!(
-        list::<SeenPool>(client, NodePool::url_path(&(), None), "NodePools"),
+        pools(client),
         list(client, apps::Deployment::url_path(&(), Some(namespace)), "Deployments"),
         list(client, apps::StatefulSet::url_path(&(), Some(namespace)), "StatefulSets"),
     )?;
-    let pools = pools.into_iter().map(|seen| seen.pool).collect();
     let shared = |all: Vec<Deployment>| all.into_iter().map(Arc::new).collect();
-    Ok((pools, shared(deployments), stateful_sets.into_iter().map(Arc::new).collect()))
+    Ok((pools.into(), shared(deployments), stateful_sets.into_iter().map(Arc::new).collect()))
 }
 
 async fn list<T: DeserializeOwned>(client: &Client, path: String, what: &'static str) -> Result<Vec<T>, Unread> {

@@ -6,8 +6,9 @@ use api::yurt_app_set::YurtAppSet;
 use jiff::Timestamp;
 use planner::strategy::Amount;
 
-use super::{Known, Pace};
+use super::{Known, LastSeen, Pace};
 use crate::children::Child;
+use crate::drift::Difference;
 use crate::pools::Pool;
 use crate::revisions::Revision;
 
@@ -24,6 +25,8 @@ pub struct Input<'a> {
     pub children: &'a [&'a Child],
     /// The ControllerRevisions of its namespace.
     pub history: &'a [Revision],
+    /// The highest number of a revision that ever had a run: the newest one's is not below it.
+    pub floor: i64,
     /// Whether anything may be written, and if not why.
     pub standing: Standing,
     /// Which pools may get the newest revision.
@@ -40,10 +43,14 @@ pub struct Input<'a> {
     pub on_refusal: OnRefusal,
     /// The sets of tweaks, by their places, that a dry run of the newest revision took.
     pub taken: &'a BTreeSet<Vec<usize>>,
+    /// Names that a quorum read a moment ago showed to be those of somebody else's workloads, which no mirror shows.
+    pub occupied: &'a BTreeSet<String>,
     /// What the last plan found: [`super::Plan::known`].
     pub known: &'a Known,
+    /// The revision of each pool's last workload.
+    pub last_seen: &'a LastSeen,
     /// Differences that an apply left, by the workload's UID: the API server writes these fields otherwise.
-    pub stubborn: &'a HashMap<String, BTreeSet<String>>,
+    pub stubborn: &'a HashMap<String, BTreeSet<Difference>>,
     /// How many workloads may be deleted.
     pub pace: Pace<'a>,
     /// The time.
@@ -88,6 +95,14 @@ impl Released {
     /// These pools; nobody says what the others wait for.
     pub fn these<'a>(pools: impl IntoIterator<Item = &'a str>) -> Self {
         Self::These { pools: pools.into_iter().map(str::to_owned).collect(), waits: BTreeMap::new() }
+    }
+
+    /// Whether this pool may get it.
+    pub fn lets(&self, pool: &str) -> bool {
+        match self {
+            Self::All | Self::Unbound => true,
+            Self::These { pools, .. } => pools.contains(pool),
+        }
     }
 }
 

@@ -1,29 +1,32 @@
-//! What a plan found of pools in which nothing was to be written, so that the next one need not render and compare them again: of a
-//! thousand pools a look most often finds one that changed, and counts of pods are nothing that a workload is compared by.
+//! What a plan found of pools, so that the next one need not render and compare them again: of a thousand pools a look most often
+//! finds one that changed, and counts of pods are nothing that a workload is compared by.
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::Input;
+use super::{Action, Input};
 use crate::children::Member;
+use crate::drift::Difference;
 use crate::pools::Pool;
 use crate::revisions::Current;
 
 /// What was found, by pool. It counts for the same revision and bound only, and for each pool as long as everything that its workload
 /// is compared by is the same.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Known {
     basis: u64,
     pools: HashMap<String, (u64, Found)>,
 }
 
 /// What was found of a pool.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Found {
     /// Its workload is what it is to be.
     Done,
     /// It is not, and may be made so, but is what it was to be of its own revision. The tweaks about the pool, by their places.
     Waits(Vec<usize>),
+    /// It is not, and is made so by this, which may be done. The tweaks about the pool, by their places.
+    Writes(Vec<usize>, Action),
 }
 
 impl Known {
@@ -49,7 +52,7 @@ impl Known {
 }
 
 /// Everything of a pool that its workload is rendered from and compared by.
-pub(super) fn state(pool: &Pool, member: Member<'_>, stubborn: Option<&BTreeSet<String>>) -> u64 {
+pub(super) fn state(pool: &Pool, member: Member<'_>, stubborn: Option<&BTreeSet<Difference>>) -> u64 {
     let mut state = DefaultHasher::new();
     let child = member.child;
     (pool.labels(), member.orphan, stubborn).hash(&mut state);

@@ -10,6 +10,7 @@ use super::target::{Aim, Targets};
 use super::{Action, Body, Cause, Hold, Input, Plan, Read, Released, Standing, Step};
 use crate::adopt;
 use crate::children::{Family, Member};
+use crate::drift::Difference;
 use crate::pools::{Pool, Selection};
 use crate::render::Rendered;
 
@@ -24,15 +25,7 @@ pub(super) fn plan(plan: &mut Plan, input: &Input<'_>, targets: &mut Targets<'_>
         return;
     }
     if let Some((state, found)) = targets.recall(pool) {
-        match &found {
-            Found::Done => {}
-            Found::Waits(_) => match held(input, targets, pool) {
-                Some(hold) => drop(plan.holds.insert(pool.name.clone(), hold)),
-                None => plan.left_out = true,
-            },
-        }
-        plan.known.note(pool, state, found);
-        return;
+        return recalled(plan, input, targets, pool, member, state, found);
     }
     let Aim { rendered, revision, hold, kept } = targets.aim(pool);
     let pinned = kept.is_some();
@@ -51,10 +44,16 @@ pub(super) fn plan(plan: &mut Plan, input: &Input<'_>, targets: &mut Targets<'_>
             None
         }
         (Some(hold), wanted) => {
-            let waits = wanted.is_some();
-            try_later(plan, rendered.as_ref().filter(|_| !pinned), wanted.flatten().as_ref());
+            let (waits, wanted) = (wanted.is_some(), wanted.flatten());
+            try_later(plan, rendered.as_ref().filter(|_| !pinned), wanted.as_ref());
+            // What has no turn as long as its name is another's is not told to wait for one.
+            let taken = || wanted.as_ref().and_then(|action| taken(input, family, action));
+            let hold = if matches!(hold, Hold::Wave(_)) { taken().unwrap_or(hold) } else { hold };
             plan.holds.insert(pool.name.clone(), hold);
-            let repaired = member.and_then(|member| repair(input, targets, pool, member));
+            let repaired = match member {
+                Some(member) => repair(input, targets, pool, member),
+                None => remake(plan, input, targets, family, pool),
+            };
             if let (Some(state), Some(rendered), true, None) = (state, &rendered, waits, &repaired) {
                 plan.known.note(pool, state, Found::Waits(rendered.tweaks.clone()));
             }
@@ -63,12 +62,48 @@ pub(super) fn plan(plan: &mut Plan, input: &Input<'_>, targets: &mut Targets<'_>
         (None, wanted) => {
             let wanted = wanted.flatten();
             try_later(plan, rendered.as_ref().filter(|_| !pinned), wanted.as_ref());
-            wanted.and_then(|action| permitted(plan, input, family, pool, action))
+            let permitted = wanted.and_then(|action| permitted(plan, input, family, pool, action));
+            if let (Some(state), Some(rendered), Some(action)) = (state, &rendered, &permitted) {
+                plan.known.note(pool, state, Found::Writes(rendered.tweaks.clone(), action.clone()));
+            }
+            permitted
         }
     };
     if let Some(kept) = kept {
         plan.holds.entry(pool.name.clone()).or_insert(kept);
     }
+    plan.steps.extend(action.map(|action| Step { pool: pool.name.clone(), action }));
+}
+
+/// Plans a pool of which what the last plan found still counts.
+fn recalled(
+    plan: &mut Plan,
+    input: &Input<'_>,
+    targets: &mut Targets<'_>,
+    pool: &Pool,
+    member: Option<Member<'_>>,
+    state: u64,
+    found: Found,
+) {
+    let (found, action) = match (found, held(input, targets, pool)) {
+        (Found::Done, _) => (Some(Found::Done), None),
+        (Found::Waits(tweaks), None) => {
+            plan.left_out = true;
+            (Some(Found::Waits(tweaks)), None)
+        }
+        (Found::Writes(tweaks, action), None) => (Some(Found::Writes(tweaks, action.clone())), Some(action)),
+        (found, Some(hold)) => {
+            plan.holds.insert(pool.name.clone(), hold);
+            match found {
+                Found::Writes(tweaks, _) => {
+                    let repaired = member.and_then(|member| repair(input, targets, pool, member));
+                    (repaired.is_none().then_some(Found::Waits(tweaks)), repaired)
+                }
+                found => (Some(found), None),
+            }
+        }
+    };
+    found.into_iter().for_each(|found| plan.known.note(pool, state, found));
     plan.steps.extend(action.map(|action| Step { pool: pool.name.clone(), action }));
 }
 
@@ -87,13 +122,10 @@ pub(super) fn unselectable(plan: &mut Plan, input: &Input<'_>, family: &Family<'
 
 /// A workload is made only where nothing is in the way, as far as anybody can see.
 fn permitted(plan: &mut Plan, input: &Input<'_>, family: &Family<'_>, pool: &Pool, action: Action) -> Option<Action> {
-    let Action::Create { body } = &action else { return Some(action) };
-    let name = body.name();
-    let hold = match family.named(name) {
-        Some(other) if other.leaving => Hold::Leaving(name.to_owned()),
-        Some(_) => Hold::NameTaken(name.to_owned()),
+    let hold = match taken(input, family, &action) {
+        Some(taken) => taken,
         // A mirror that is behind does not show the workload that OpenYurt made, and that has another name.
-        None if input.read == Read::Mirror => {
+        None if input.read == Read::Mirror && matches!(action, Action::Create { .. }) => {
             plan.confirm = true;
             Hold::Unconfirmed
         }
@@ -101,6 +133,18 @@ fn permitted(plan: &mut Plan, input: &Input<'_>, family: &Family<'_>, pool: &Poo
     };
     plan.holds.insert(pool.name.clone(), hold);
     None
+}
+
+/// Who has the name of what would be made, if it is known that somebody has it.
+fn taken(input: &Input<'_>, family: &Family<'_>, action: &Action) -> Option<Hold> {
+    let Action::Create { body } = action else { return None };
+    let name = body.name();
+    match family.named(name) {
+        Some(other) if other.leaving => Some(Hold::Leaving(name.to_owned())),
+        Some(_) => Some(Hold::NameTaken(name.to_owned())),
+        None if input.read == Read::Mirror && input.occupied.contains(name) => Some(Hold::NameTaken(name.to_owned())),
+        None => None,
+    }
 }
 
 /// Notes what an API server may refuse.
@@ -120,6 +164,20 @@ fn repair(input: &Input<'_>, targets: &mut Targets<'_>, pool: &Pool, member: Mem
     write(input, &rendered, &revision, member).filter(Action::repairs)
 }
 
+/// A workload that somebody deleted is made again as it was, where that can still be made: it is a repair, and no upgrade.
+fn remake(
+    plan: &mut Plan,
+    input: &Input<'_>,
+    targets: &mut Targets<'_>,
+    family: &Family<'_>,
+    pool: &Pool,
+) -> Option<Action> {
+    let may = input.standing == Standing::Acting && family.former.is_empty();
+    let revision = input.last_seen.of(pool).filter(|_| may)?;
+    let body = Body::of(&targets.older(revision, pool)?.body);
+    permitted(plan, input, family, pool, Action::Create { body })
+}
+
 fn standing(input: &Input<'_>) -> Option<Hold> {
     match &input.standing {
         Standing::Acting => None,
@@ -134,9 +192,10 @@ fn held(input: &Input<'_>, targets: &Targets<'_>, pool: &Pool) -> Option<Hold> {
 
 fn wave(released: &Released, pool: &str) -> Option<Hold> {
     match released {
-        Released::All | Released::Unbound => None,
-        Released::These { pools, .. } if pools.contains(pool) => None,
-        Released::These { waits, .. } => Some(Hold::Wave(waits.get(pool).map_or(NOT_YET, String::as_str).to_owned())),
+        Released::These { waits, .. } if !released.lets(pool) => {
+            Some(Hold::Wave(waits.get(pool).map_or(NOT_YET, String::as_str).to_owned()))
+        }
+        Released::All | Released::Unbound | Released::These { .. } => None,
     }
 }
 
@@ -155,10 +214,11 @@ fn write(input: &Input<'_>, rendered: &Rendered, revision: &str, member: Member<
         Cause::Changed
     } else {
         let left = input.stubborn.get(&child.uid);
-        let mut drifted = child.differences(&body);
-        drifted.retain(|path| left.is_none_or(|left| !left.contains(path)));
+        let is_left = |difference: &Difference| left.is_some_and(|left| left.contains(difference));
+        let drifted = child.differences(&body).into_iter().filter(|difference| !is_left(difference));
+        let drifted: Vec<String> = drifted.map(|difference| difference.path).collect();
         (!drifted.is_empty()).then_some(Cause::Drifted(drifted))?
     };
-    let convert = adopt::conversion(child, &body);
+    let convert = adopt::must_convert(child, &body);
     Some(Action::Apply { body: Body::of(&body), uid: child.uid.clone(), cause, restarts, convert })
 }

@@ -1,5 +1,7 @@
 //! What a plan says is to be written.
 
+use std::sync::Arc;
+
 use api::names::app_set::{self as names, WorkloadKind};
 use serde_json::Value;
 
@@ -30,9 +32,8 @@ pub enum Action {
         cause: Cause,
         /// Its pods restart by it.
         restarts: bool,
-        /// A JSON merge patch that has to be sent before: it makes Drover's what yurt-manager wrote, and does nothing to an object
-        /// that is another one by now.
-        convert: Option<Value>,
+        /// Who owns its fields has to be changed before.
+        convert: bool,
     },
     /// A delete of the object of this UID, in the background.
     Delete {
@@ -51,7 +52,7 @@ pub struct Body {
     kind: WorkloadKind,
     name: Box<str>,
     rendered: Box<str>,
-    text: Box<str>,
+    text: Arc<str>,
 }
 
 /// Why a workload is written.

@@ -67,7 +67,7 @@ impl<'a> Targets<'a> {
         let workload = &input.set.spec.workload;
         let collisions = input.set.status.as_ref().and_then(|status| status.collision_count).unwrap_or(0);
         let read = workload.read(PATH).map(|read| {
-            let current = revisions::current(&owner, &workload.0, collisions, input.history);
+            let current = revisions::current(&owner, &workload.0, collisions, input.history, input.floor);
             (Renderer::new(owner.clone(), read, &current.name), current)
         });
         let (renderer, current) = match read {
@@ -98,6 +98,7 @@ impl<'a> Targets<'a> {
                     !pools.contains(&pool.name) && input.taken.contains(tweaks)
                 }
                 (Found::Waits(_), Released::All) => false,
+                (Found::Writes(tweaks, _), released) => input.taken.contains(tweaks) && released.lets(&pool.name),
             };
             is_enough.then_some((state, found))
         };
@@ -225,7 +226,7 @@ impl<'a> Targets<'a> {
     }
 
     /// An older revision in a pool.
-    fn older(&mut self, name: &str, pool: &Pool) -> Option<Rendered> {
+    pub(super) fn older(&mut self, name: &str, pool: &Pool) -> Option<Rendered> {
         let (owner, history, bound) = (&self.owner, self.input.history, self.input.max_unavailable);
         let renderer = self.older.entry(name.to_owned()).or_insert_with(|| {
             let own = |controller: &str| controller == owner.uid;

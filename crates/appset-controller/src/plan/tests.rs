@@ -1,6 +1,7 @@
 mod adoption;
 mod deletions;
 mod holds;
+mod known;
 mod properties;
 pub(crate) mod world;
 
@@ -102,10 +103,16 @@ fn defect_10_what_was_changed_by_hand_is_put_back_and_what_others_added_stays() 
     // An API server that writes a field otherwise is not written to for ever.
     let workload = world.workload("a");
     workload["spec"]["template"]["spec"]["containers"][0]["image"] = json!("mirror/web:1");
-    let uid = workload["metadata"]["uid"].as_str().unwrap().to_owned();
-    let image = "spec.template.spec.containers[0].image".to_owned();
-    world.stubborn.insert(uid, [image].into());
+    let (live, uid) = (workload["spec"].clone(), workload["metadata"]["uid"].as_str().unwrap().to_owned());
+    let plan = world.plan(Read::Mirror);
+    let Action::Apply { body, .. } = &plan.steps[0].action else { panic!("{plan:?}") };
+    let left = crate::drift::differences("spec", &body.value()["spec"], &live);
+    assert_eq!(left[0].path, "spec.template.spec.containers[0].image");
+    world.stubborn.insert(uid, left.into_iter().collect());
     assert!(!world.plan(Read::Mirror).writes());
+    // What somebody else writes there is drift.
+    world.workload("a")["spec"]["template"]["spec"]["containers"][0]["image"] = json!("by-hand:2");
+    assert!(world.plan(Read::Mirror).steps[0].action.is_repair());
 }
 
 #[test]

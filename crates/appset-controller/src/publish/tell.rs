@@ -58,7 +58,7 @@ pub(super) fn tell(
 }
 
 /// Tells of an object that is no YurtAppSet.
-pub(crate) fn unreadable(context: &Context, seen: &SeenSet, memory: &mut Memory, unreadable: &Unreadable) {
+pub(super) fn unreadable(context: &Context, seen: &SeenSet, memory: &mut Memory, unreadable: &Unreadable) {
     warn(context, seen, memory, reason::INVALID, &unreadable.to_string());
 }
 

@@ -72,6 +72,14 @@ pub(super) fn check_labels(object: &Value, pool: &str) -> Result<(), RenderError
     Ok(())
 }
 
+/// Whether it asks for a number of pods. Under server-side apply an API server takes any integer, and makes another one of it that fits.
+pub(super) fn check_replicas(object: &Value) -> Result<(), RenderError> {
+    let Some(replicas) = object["spec"].get("replicas") else { return Ok(()) };
+    let fits = replicas.as_i64().is_some_and(|replicas| (0..=i64::from(i32::MAX)).contains(&replicas));
+    let (path, given) = ("spec.replicas".to_owned(), cut(replicas));
+    if fits { Ok(()) } else { Err(RenderError::Shape { path, given, allowed: "an integer of 0 to 2147483647" }) }
+}
+
 fn is_label_value(value: &str) -> bool {
     let edge = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_alphanumeric);
     let bytes = value.as_bytes();

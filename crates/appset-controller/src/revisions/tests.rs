@@ -26,7 +26,7 @@ fn recorded(workload: &Value, current: &Current, history: &mut Vec<Revision>) {
 }
 
 fn record(workload: &Value, history: &mut Vec<Revision>) -> Current {
-    let current = current(&owner(), workload, 0, history);
+    let current = current(&owner(), workload, 0, history, 0);
     recorded(workload, &current, history);
     current
 }
@@ -80,11 +80,11 @@ fn defect_13_what_types_add_makes_no_revision() {
         "data": {"spec": {"workload": go}},
         "revision": 4,
     }));
-    let found = current(&owner(), &user, 0, std::slice::from_ref(&openyurts));
+    let found = current(&owner(), &user, 0, std::slice::from_ref(&openyurts), 0);
     assert_eq!((found.name.as_str(), found.record), ("web-7d5c8c6c9", Record::Kept));
     // OpenYurt allows names of revisions that are no label's value: on workloads they cannot be written.
     openyurts.name = "w".repeat(64);
-    assert!(matches!(current(&owner(), &user, 0, &[openyurts]).record, Record::Make { number: 5, .. }));
+    assert!(matches!(current(&owner(), &user, 0, &[openyurts], 0).record, Record::Make { number: 5, .. }));
 }
 
 /// Two workloads whose short hashes are the same: one of some 70,000 has the hash of another.
@@ -116,7 +116,7 @@ fn another_content_with_the_same_hash_gets_another_name() {
     history[0].controller = Some("another".to_owned());
     assert_eq!(clash(&owner(), &one, &history[0]), Clash::Other);
     assert!(
-        matches!(current(&owner(), &one, 0, &history).record, Record::Make { .. }),
+        matches!(current(&owner(), &one, 0, &history, 0).record, Record::Make { .. }),
         "what others control is not ours"
     );
 }
@@ -169,4 +169,29 @@ proptest! {
         }
         prop_assert_eq!(history.len() <= 4, true);
     }
+}
+
+#[test]
+fn numbers_go_on_from_those_of_runs_whose_revisions_somebody_deleted() {
+    let mut history = Vec::new();
+    record(&asked(1), &mut history);
+    let again = current(&owner(), &asked(1), 0, &history, 3);
+    assert!(matches!(again.record, Record::Raise { to: 4, .. }), "{again:?}");
+    assert!(matches!(current(&owner(), &asked(2), 0, &history, 3).record, Record::Make { number: 4, .. }));
+    history[0].number = 4;
+    assert_eq!(current(&owner(), &asked(1), 0, &history, 4).record, Record::Kept);
+}
+
+#[test]
+fn a_revision_that_an_orphaning_deletion_left_is_to_be_adopted_and_not_passed_by() {
+    let mut history = Vec::new();
+    let (first, second) = (record(&asked(1), &mut history), record(&asked(2), &mut history));
+    history.iter_mut().for_each(|left| left.controller = None);
+    let found = current(&owner(), &asked(2), 0, &history, 0);
+    assert_eq!((&found.name, found.collisions), (&second.name, 0));
+    assert!(matches!(found.record, Record::Make { .. }), "{found:?}");
+    assert_eq!(clash(&owner(), &asked(2), &history[1]), Clash::Nobodys);
+    history[1].controller = Some(owner().uid);
+    assert_eq!(current(&owner(), &asked(2), 0, &history, 0).record, Record::Kept);
+    assert_eq!(current(&owner(), &asked(1), 0, &history, 0).name, first.name);
 }

@@ -56,7 +56,8 @@ fn listed(names: &[&str]) -> String {
     }
 }
 
-fn cut(text: &str) -> String {
+/// As long as a reason may be.
+pub(super) fn cut(text: &str) -> String {
     if text.len() <= LENGTH {
         return text.to_owned();
     }

@@ -216,3 +216,17 @@ fn a_complaint_that_holds_nothing_is_said_all_the_same() {
         ("True", format!("All expected workloads are updated successfully; {complaint}"))
     );
 }
+
+#[test]
+fn an_object_that_cannot_be_read_says_so_once_and_keeps_what_it_said_besides() {
+    let mut world = World::new(&["a"]);
+    world.settle();
+    let (before, why) = (world.set.status.clone().unwrap(), "the YurtAppSet cannot be read: ".repeat(100));
+    let status = unreadable(&before, Some(7), &why, world.now);
+    let (found, others): (Vec<_>, Vec<_>) = status.conditions.iter().partition(|known| known.kind == "PoolFound");
+    assert_eq!((found[0].status.as_str(), found[0].reason.as_str()), ("False", "InvalidYurtAppSet"));
+    assert!(found[0].message.len() < 2_000 && status.observed_generation == Some(7));
+    assert!(others.iter().all(|known| before.conditions.contains(known)) && others.len() == 4);
+    let later = world.now + SignedDuration::from_hours(1);
+    assert_eq!(unreadable(&status, Some(7), &why, later), status, "nothing is to be written");
+}

@@ -249,6 +249,41 @@ fn a_paused_run_starts_nothing_and_an_aborted_one_never_does() {
 }
 
 #[test]
+fn a_workload_that_somebody_deletes_is_made_again_as_it_was_and_starts_nothing() {
+    let mut fleet = Fleet::completed(&POOLS, Some(waves()));
+    fleet.release("web:2");
+    fleet.until(|fleet| fleet.report().counts.settled == 1);
+    for stop in ["paused", "halted"] {
+        match stop {
+            "paused" => fleet.control.desired = DesiredState::Paused,
+            _ => {
+                fleet.control.desired = DesiredState::Running;
+                fleet.fail(&["lab"]);
+                fleet.release("web:bad");
+                fleet.until(|fleet| fleet.report().phase == RunPhase::Halted);
+            }
+        }
+        fleet.tick();
+        let (before, specs) = (fleet.revisions(), fleet.specs());
+        fleet.delete(&["lab", "east-1", "west-2"]);
+        for _ in 0..10 {
+            fleet.tick();
+            assert_eq!((fleet.revisions(), fleet.specs()), (before.clone(), specs.clone()), "{stop}");
+        }
+    }
+    // A process that did not see it does not know what it was.
+    fleet.delete(&["east-1"]);
+    fleet.restart();
+    fleet.tick();
+    assert!(!fleet.revisions().contains_key("east-1"));
+    assert!(fleet.hold("east-1").is_some_and(|why| why.contains("the run is halted")), "{:?}", fleet.holds());
+    fleet.fail(&[]);
+    fleet.release("web:good");
+    fleet.until(Fleet::is_completed);
+    assert_eq!(fleet.of_newest(), POOLS);
+}
+
+#[test]
 fn a_superseded_run_leaves_its_slots_to_the_next() {
     let mut strategy = waves();
     strategy["waves"][1] = json!({"name": "all", "poolSelector": {}, "maxConcurrentPools": 2});
@@ -273,4 +308,37 @@ fn a_bound_on_the_update_in_each_pool_restarts_nothing() {
     fleet.follow(json!({}));
     fleet.until(|fleet| fleet.specs()["lab"].get("strategy").is_none());
     assert!(fleet.restarts_since_release().is_empty());
+}
+
+#[test]
+fn a_wave_soaks_before_the_next_one_opens() {
+    let mut strategy = waves();
+    strategy["waves"][0]["soakSeconds"] = 20.into();
+    let mut fleet = Fleet::completed(&POOLS, Some(strategy));
+    fleet.release("web:2");
+    fleet.until(|fleet| fleet.of_newest() == ["lab"] && fleet.under_change().is_empty());
+    let done = fleet.world.now;
+    fleet.until(|fleet| fleet.of_newest().len() > 1);
+    let soaked = fleet.world.now.duration_since(done).as_secs();
+    assert!((20..25).contains(&soaked), "{soaked} s");
+}
+
+#[test]
+fn no_more_pools_of_a_wave_go_back_at_once_than_may_be_under_change() {
+    let mut strategy = waves();
+    strategy["waves"][1]["maxConcurrentPools"] = 1.into();
+    strategy["failurePolicy"] = json!({"action": "Rollback", "maxFailures": 0});
+    let mut fleet = Fleet::completed(&POOLS, Some(strategy));
+    fleet.last_completed = Some(fleet.newest());
+    let before = fleet.specs();
+    // The last one of its wave: all three have the revision by then.
+    fleet.fail(&["east-3"]);
+    fleet.release("web:2");
+    fleet.until(|fleet| fleet.report().phase == RunPhase::Halted);
+    assert_eq!(fleet.of_newest(), ["east-1", "east-2", "east-3", "lab"]);
+    fleet.until(|fleet| {
+        let east = fleet.under_change().into_iter().filter(|pool| pool.starts_with("east-")).collect::<Vec<_>>();
+        assert!(east.len() <= 1, "{east:?} go back at once");
+        fleet.specs() == before && fleet.returning.is_over()
+    });
 }

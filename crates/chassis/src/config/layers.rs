@@ -10,7 +10,7 @@ use figment::{Figment, Metadata, Profile, Provider, Source};
 use serde::de::DeserializeOwned;
 
 use super::flags::Given;
-use super::schema::Shape;
+use super::schema::{Outside, Shape};
 use super::{Config, ConfigError, Refused, ServiceConfig};
 
 /// All layers of a configuration, the later ones over the earlier ones.
@@ -52,14 +52,25 @@ impl Layers {
     /// # Errors
     /// At the first key that neither [`Config`] nor the service has.
     pub(super) fn refuse_unknown_keys(&self) -> Result<(), ConfigError> {
-        let data = self.merged.data().map_err(|error| self.error(error))?;
-        let unknown = data.get(&Profile::Default).and_then(|keys| self.shape.unknown(keys));
-        match unknown {
+        match self.shape.unknown(&self.keys()?) {
             None => Ok(()),
             Some(unknown) => Err(ConfigError::UnknownKey {
                 key: unknown.key,
                 origin: self.origin(unknown.tag),
                 known: unknown.known,
+            }),
+        }
+    }
+
+    /// # Errors
+    /// At the first number that is out of the range which its schema gives.
+    pub(super) fn refuse_out_of_range(&self) -> Result<(), ConfigError> {
+        match self.shape.outside(&self.keys()?) {
+            None => Ok(()),
+            Some(Outside { key, tag, value, allowed }) => Err(ConfigError::Value {
+                key,
+                origin: self.origin(tag),
+                reason: format!("`{value}` is not allowed: give {allowed}"),
             }),
         }
     }
@@ -77,6 +88,12 @@ impl Layers {
             origin: self.origin(tag.unwrap_or(Tag::Default)),
             reason: refused.to_string(),
         }
+    }
+
+    /// All keys, merged.
+    fn keys(&self) -> Result<Dict, ConfigError> {
+        let mut data = self.merged.data().map_err(|error| self.error(error))?;
+        Ok(data.remove(&Profile::Default).unwrap_or_default())
     }
 
     fn error(&self, error: figment::Error) -> ConfigError {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Write};
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -44,6 +45,11 @@ impl<const MIN: u64, const MAX: u64> Period<MIN, MAX> {
     /// The duration.
     pub const fn get(self) -> Duration {
         self.0
+    }
+
+    /// The duration, as one that is reckoned with.
+    pub fn signed(self) -> SignedDuration {
+        SignedDuration::try_from(self.0).unwrap_or(SignedDuration::MAX)
     }
 
     fn parse(text: &str) -> Result<Self, PeriodError> {

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use serde_json::Value as Json;
 
 use super::flags::{self, Flag};
-use super::schema::{Shape, properties};
+use super::schema::{Shape, join, properties, range};
 use super::{Config, ServiceConfig};
 
 /// Stands for a secret.
@@ -106,12 +106,7 @@ fn allowed(schema: &Json) -> Option<String> {
     if let Some(variants) = schema.get("anyOf").and_then(Json::as_array) {
         return variants.iter().find_map(allowed);
     }
-    match (schema.get("minimum"), schema.get("maximum")) {
-        (Some(min), Some(max)) => Some(format!("{min} to {max}")),
-        (Some(min), None) => Some(format!("{min} or more")),
-        (None, Some(max)) => Some(format!("{max} or less")),
-        (None, None) => None,
-    }
+    range(schema)
 }
 
 fn list<'a>(values: impl Iterator<Item = &'a Json>) -> String {
@@ -122,11 +117,4 @@ fn list<'a>(values: impl Iterator<Item = &'a Json>) -> String {
 fn variable(section: &str, name: &str) -> String {
     let path = if section.is_empty() { format!("_{name}") } else { join(section, name).replace('.', "__") };
     format!("DROVER_{}", path.to_ascii_uppercase())
-}
-
-fn join(section: &str, name: &str) -> String {
-    match section {
-        "" => name.to_owned(),
-        section => format!("{section}.{name}"),
-    }
 }

@@ -18,6 +18,15 @@ pub(super) struct Unknown {
     pub(super) known: String,
 }
 
+/// A number that is out of the range of its key.
+pub(super) struct Outside {
+    pub(super) key: String,
+    pub(super) tag: Tag,
+    pub(super) value: Json,
+    /// The range.
+    pub(super) allowed: String,
+}
+
 impl Shape {
     pub(super) fn of<C: ServiceConfig>() -> Self {
         let mut whole = schema_of::<Config>();
@@ -50,6 +59,11 @@ impl Shape {
     pub(super) fn unknown(&self, keys: &Dict) -> Option<Unknown> {
         unknown(keys, &self.0, "")
     }
+
+    /// The first number in `keys` that is out of the range which its schema gives: types do not check that.
+    pub(super) fn outside(&self, keys: &Dict) -> Option<Outside> {
+        outside(keys, &self.0, "")
+    }
 }
 
 /// The keys of a table with their schemas; nothing where any key is allowed, or none.
@@ -59,6 +73,24 @@ pub(super) fn properties(schema: &Json) -> Option<&serde_json::Map<String, Json>
         let variants = schema.get("anyOf")?.as_array()?;
         variants.iter().find_map(properties)
     })
+}
+
+/// The range that a schema gives, in words; nothing where it gives none.
+pub(super) fn range(schema: &Json) -> Option<String> {
+    match (schema.get("minimum"), schema.get("maximum")) {
+        (Some(min), Some(max)) => Some(format!("{min} to {max}")),
+        (Some(min), None) => Some(format!("{min} or more")),
+        (None, Some(max)) => Some(format!("{max} or less")),
+        (None, None) => None,
+    }
+}
+
+/// A key with the sections that it is in.
+pub(super) fn join(section: &str, name: &str) -> String {
+    match section {
+        "" => name.to_owned(),
+        section => format!("{section}.{name}"),
+    }
 }
 
 fn schema_of<T: JsonSchema>() -> Json {
@@ -81,15 +113,28 @@ fn is_text(schema: &Json) -> bool {
 fn unknown(keys: &Dict, schema: &Json, section: &str) -> Option<Unknown> {
     let properties = properties(schema)?;
     keys.iter().find_map(|(name, value)| {
-        let key = match section {
-            "" => name.clone(),
-            section => format!("{section}.{name}"),
-        };
+        let key = join(section, name);
         match (properties.get(name), value) {
             (Some(inner), Value::Dict(_, keys)) => unknown(keys, inner, &key),
             (Some(_), _) => None,
             (None, _) => Some(Unknown { tag: innermost(value), known: known(section, properties.keys()), key }),
         }
+    })
+}
+
+fn outside(keys: &Dict, schema: &Json, section: &str) -> Option<Outside> {
+    let properties = properties(schema)?;
+    keys.iter().find_map(|(name, value)| {
+        let (key, schema) = (join(section, name), properties.get(name)?);
+        if let Value::Dict(_, keys) = value {
+            return outside(keys, schema, &key);
+        }
+        let (tag, value) = (value.tag(), serde_json::to_value(value).ok()?);
+        let number = value.as_f64()?;
+        let bound = |name| schema.get(name).and_then(Json::as_f64);
+        let inside =
+            bound("minimum").is_none_or(|min| min <= number) && bound("maximum").is_none_or(|max| number <= max);
+        range(schema).filter(|_| !inside).map(|allowed| Outside { key, tag, value, allowed })
     })
 }
 

@@ -166,7 +166,7 @@ impl Config {
     /// Checks what no single value shows.
     ///
     /// # Errors
-    /// When other hosts can reach the gRPC listener and it has no TLS, a certificate has no key, or a rate is out of range.
+    /// When other hosts can reach the gRPC listener and it has no TLS, or a certificate has no key.
     pub(super) fn check(&self) -> Result<(), Refused> {
         let Grpc { listen, tls, .. } = &self.grpc;
         let text = |path: &PathBuf| path.display().to_string();
@@ -188,21 +188,8 @@ impl Config {
                           without TLS; or a loopback address, such as 127.0.0.1:9090"
                     .to_owned(),
             }),
-            _ => self.access.check(),
+            _ => Ok(()),
         }
-    }
-}
-
-impl Access {
-    fn check(&self) -> Result<(), Refused> {
-        for (key, value) in
-            [("access.calls_per_second", self.calls_per_second), ("access.calls_at_once", self.calls_at_once)]
-        {
-            if !(1..=100_000).contains(&value) {
-                return Err(Refused { key, value: value.to_string(), allowed: "1 to 100000".to_owned() });
-            }
-        }
-        Ok(())
     }
 }
 

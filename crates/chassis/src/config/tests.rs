@@ -43,17 +43,6 @@ impl ServiceConfig for Herd {
 
     const FLAGS: &'static [Flag] =
         &[Flag { name: "workers", aliases: &["concurrent-dogs"], key: "workers", help: "How many dogs work at once" }];
-
-    fn check(&self) -> Result<(), Refused> {
-        if self.night.missing > 9 {
-            return Err(Refused {
-                key: "night.missing",
-                value: self.night.missing.to_string(),
-                allowed: "0 to 9".to_owned(),
-            });
-        }
-        Ok(())
-    }
 }
 
 fn start(args: &[&str], environment: &[(&str, &str)]) -> Result<Startup<Herd>, ConfigError> {

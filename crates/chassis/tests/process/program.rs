@@ -240,6 +240,6 @@ async fn a_collector_that_is_not_there_does_no_harm() -> Result<()> {
     let begun = std::time::Instant::now();
     let (code, log) = herd.end().await?;
     assert_eq!(code, 0, "{log}");
-    assert!(begun.elapsed() < Duration::from_secs(25), "waited {:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_mins(2), "waited {:?}", begun.elapsed());
     Ok(())
 }

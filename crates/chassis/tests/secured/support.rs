@@ -21,7 +21,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// How long anything may take before a test fails; the machine may be busy.
-pub(crate) const SOON: Duration = Duration::from_mins(1);
+pub(crate) const SOON: Duration = Duration::from_mins(2);
 
 /// The token of who may call `AdminService`.
 pub(crate) const ADMIN: &str = "canary7.drover-system.drover-admin";

@@ -5,7 +5,6 @@ mod reign;
 use super::{
     Leadership, LeaseMetrics, LeaseSettings, LeaseSettingsError,
     claim::{Claim, claim},
-    leadership::Tenure,
     record::{LeaseRecord, Sighting},
     store::{Store, StoreError, collection},
     view::LeaseView,
@@ -14,21 +13,12 @@ use crate::causes::Causes;
 use crate::watch::{ResourceVersion, Watch, WatchMetrics, WatchTarget};
 use kube::Client;
 use reign::Ended;
-use std::{future::Future, time::Duration};
+use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// The wait before a write to the Lease that failed is tried again, at most a renewal interval's fifth.
 const RETRY: Duration = Duration::from_secs(1);
-
-/// Decides which replica acts. [`LeaseElection`] among replicas, [`Unopposed`] where there is only one.
-pub trait Election: Send {
-    /// The handle for everything else.
-    fn leadership(&self) -> Leadership;
-
-    /// Takes part until `stop` is cancelled, then gives no more permits, waits for those given, and frees the Lease.
-    fn run(self, stop: CancellationToken) -> impl Future<Output = ()> + Send;
-}
 
 /// An election by a Lease.
 pub struct LeaseElection {
@@ -39,10 +29,6 @@ pub struct LeaseElection {
     metrics: LeaseMetrics,
     watches: WatchMetrics,
 }
-
-/// The election of a replica that is alone by other means: a test, a benchmark, a deployment of one with `Recreate`.
-/// Leads from the start in term 1.
-pub struct Unopposed(Leadership);
 
 /// A Lease that was just won, and when the request for it was sent.
 struct Won {
@@ -63,6 +49,29 @@ impl LeaseElection {
         let leadership = Leadership::new(identity.clone(), metrics.clone());
         let store = Store { client, settings, identity };
         Ok(Self { store, leadership, not_before: Instant::now(), metrics, watches })
+    }
+
+    /// The handle for everything else.
+    pub fn leadership(&self) -> Leadership {
+        self.leadership.clone()
+    }
+
+    /// Takes part until `stop` is cancelled, then gives no more permits, waits for those given, and frees the Lease.
+    pub async fn run(mut self, stop: CancellationToken) {
+        loop {
+            let won = tokio::select! {
+                won = self.stand_by() => won,
+                () = stop.cancelled() => break,
+            };
+            match self.lead(won, &stop).await {
+                Ended::Lost => self.leadership.follow(None),
+                Ended::Stopped(held) => {
+                    self.release(held).await;
+                    break;
+                }
+            }
+        }
+        self.leadership.follow(None);
     }
 
     /// Follows the Lease until it can be taken and was.
@@ -142,51 +151,6 @@ impl LeaseElection {
 
     fn retry(&self) -> Duration {
         RETRY.min(self.store.settings.renew_every / 5)
-    }
-}
-
-impl Election for LeaseElection {
-    fn leadership(&self) -> Leadership {
-        self.leadership.clone()
-    }
-
-    async fn run(mut self, stop: CancellationToken) {
-        loop {
-            let won = tokio::select! {
-                won = self.stand_by() => won,
-                () = stop.cancelled() => break,
-            };
-            match self.lead(won, &stop).await {
-                Ended::Lost => self.leadership.follow(None),
-                Ended::Stopped(held) => {
-                    self.release(held).await;
-                    break;
-                }
-            }
-        }
-        self.leadership.follow(None);
-    }
-}
-
-impl Unopposed {
-    /// A replica named `identity` without rivals.
-    pub fn new(identity: String, metrics: LeaseMetrics) -> Self {
-        let leadership = Leadership::new(identity, metrics);
-        leadership.prepare(Tenure { term: 1, from: Instant::now(), until: None });
-        leadership.lead(1);
-        Self(leadership)
-    }
-}
-
-impl Election for Unopposed {
-    fn leadership(&self) -> Leadership {
-        self.0.clone()
-    }
-
-    async fn run(self, stop: CancellationToken) {
-        stop.cancelled().await;
-        self.0.resign().await;
-        self.0.follow(None);
     }
 }
 

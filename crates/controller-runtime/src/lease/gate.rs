@@ -130,7 +130,8 @@ mod tests {
         let story = async {
             let soon = || tokio::time::sleep(Duration::from_millis(1));
             let lead = |term| {
-                leadership.prepare(Tenure { term, from: Instant::now(), until: None });
+                let now = Instant::now();
+                leadership.prepare(Tenure { term, from: now, until: now + Duration::from_hours(1) });
                 leadership.lead(term);
             };
             soon().await;

@@ -52,8 +52,7 @@ struct Standing {
 pub(super) struct Tenure {
     pub(super) term: u64,
     pub(super) from: Instant,
-    /// None without an election.
-    pub(super) until: Option<Instant>,
+    pub(super) until: Instant,
 }
 
 /// One write is allowed. Hold it until the write has ended: the Lease is not released before.
@@ -129,7 +128,7 @@ impl Leadership {
 
     pub(super) fn extend(&self, until: Instant) {
         if let Some(tenure) = &mut self.standing().tenure {
-            tenure.until = Some(until);
+            tenure.until = until;
         }
     }
 
@@ -168,7 +167,7 @@ impl Leadership {
 
 impl Tenure {
     pub(super) fn covers(&self, now: Instant) -> bool {
-        now >= self.from && self.until.is_none_or(|until| now < until)
+        (self.from..self.until).contains(&now)
     }
 }
 
@@ -197,7 +196,7 @@ mod tests {
     fn leading(until: Duration) -> Leadership {
         let leadership = Leadership::new("me".into(), LeaseMetrics::default());
         let now = Instant::now();
-        leadership.prepare(Tenure { term: 7, from: now + Duration::from_secs(1), until: Some(now + until) });
+        leadership.prepare(Tenure { term: 7, from: now + Duration::from_secs(1), until: now + until });
         leadership
     }
 

@@ -2,6 +2,7 @@
 
 use super::{record::LeaseRecord, store::collection, view::LeaseView};
 use crate::watch::{Watch, WatchMetrics, WatchTarget};
+use chassis::Process;
 use kube::Client;
 use std::time::Duration;
 use tokio::{
@@ -54,8 +55,22 @@ impl NeighbourWatch {
         self.state.subscribe()
     }
 
-    /// Keeps it known. Never ends.
-    pub async fn run(mut self) {
+    /// Keeps it known as a task of the process, and tells of every change.
+    pub fn follow(self, process: &Process, mut on_change: impl FnMut(&Neighbour) + Send + 'static) {
+        let mut known = self.subscribe();
+        process.until_stopped("yurt-manager", async move {
+            let told = async {
+                while known.changed().await.is_ok() {
+                    let neighbour = known.borrow_and_update().clone();
+                    on_change(&neighbour);
+                }
+            };
+            tokio::join!(self.run(), told);
+        });
+    }
+
+    /// Never ends.
+    async fn run(mut self) {
         let mut signals = Vec::new();
         loop {
             let (neighbour, changes) = judge(&self.view, Instant::now());

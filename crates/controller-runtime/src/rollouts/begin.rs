@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use api::fleet_rollout::{DesiredState, FleetRollout, FleetRolloutSpec, Phase, Revision, Strategy};
-use api::names::reason;
+use api::fleet_rollout::{DesiredState, FleetRollout, FleetRolloutSpec, FleetRolloutStatus, Phase, Revision, Strategy};
+use api::names::{condition, reason};
 use jiff::Timestamp;
 use kube::ResourceExt;
+use planner::fleet::Uid;
 use planner::rollout::Run;
 
 use super::objects::{self, End, is_completed};
@@ -44,8 +45,12 @@ impl Desk {
         let older: Vec<_> =
             runs.iter().filter(|run| run.spec.revision.number < number).map(|run| told(run, before)).collect();
         let object = match runs.iter().find(|run| run.spec.revision.number == number) {
-            Some(object) => object.clone(),
-            None => Arc::new(self.create(target, beginning, &older).await?),
+            Some(object) if object.spec.revision == beginning.revision => object.clone(),
+            known => {
+                // Somebody deleted all revisions, so that their numbers begin again.
+                self.make_way(known.map(|known| &**known)).await?;
+                Arc::new(self.create(target, beginning, &older).await?)
+            }
         };
         let run = recorded(&object).unwrap_or_else(|| {
             let last = older.iter().max_by_key(|run| run.spec.revision.number);
@@ -76,11 +81,50 @@ impl Desk {
         })
     }
 
-    /// The run's object once more, after somebody deleted it. Its memory is in this process.
-    pub(super) async fn create_again(&self, lost: &FleetRollout) -> Result<FleetRollout, Error> {
+    /// The revision that this target's last run is of: that with the highest number.
+    pub fn last(&self, target: Uid) -> Option<Revision> {
+        let runs = self.rollouts.of(&target);
+        let own = runs.iter().filter(|run| self.kind.is_of(run)).map(|run| &run.spec.revision);
+        own.max_by_key(|revision| revision.number).cloned()
+    }
+
+    /// Makes the run's object once more if somebody deleted it. Its memory is in this process.
+    pub(super) async fn restore(&self, rollout: &mut Rollout) -> Result<(), Error> {
+        // What was made is in the mirror from then on. A status that is being written will not find the object either.
+        let is_lost = self.rollouts.is_listed() && self.rollouts.get(uid(&rollout.object)).is_none();
+        if is_lost && !rollout.publishing { self.create_again(rollout).await } else { Ok(()) }
+    }
+
+    /// The run's object once more.
+    pub(super) async fn create_again(&self, rollout: &mut Rollout) -> Result<(), Error> {
+        let lost = &rollout.object;
+        let namespace = lost.metadata.namespace.clone().unwrap_or_default();
+        let made = self.make(&namespace, lost.spec.clone()).await?;
+        tracing::warn!(run = made.metadata.name, "somebody deleted the run: it is made again, and goes on");
+        rollout.object = Arc::new(made);
+        (rollout.published, rollout.looked_at) = (None, None);
+        Ok(())
+    }
+
+    async fn make(&self, namespace: &str, spec: FleetRolloutSpec) -> Result<FleetRollout, Error> {
         let _permit = self.leadership.permit()?;
-        let namespace = lost.metadata.namespace.as_deref().unwrap_or_default();
-        objects::create(&self.client, namespace, lost.spec.clone()).await.map_err(Error::Create)
+        let made = objects::create(&self.client, namespace, spec).await.map_err(Error::Create)?;
+        self.rollouts.note(made.clone());
+        Ok(made)
+    }
+
+    /// Deletes the run of another revision that has the number, and so the name, of one that begins.
+    async fn make_way(&self, other: Option<&FleetRollout>) -> Result<(), Error> {
+        let Some(other) = other else { return Ok(()) };
+        let _permit = self.leadership.permit()?;
+        tracing::warn!(
+            run = other.metadata.name,
+            revision = other.spec.revision.name,
+            "another revision has its number"
+        );
+        objects::delete(&self.client, other).await.map_err(Error::Retire)?;
+        self.rollouts.note_deleted(uid(other));
+        Ok(())
     }
 
     /// The object of a run that begins now.
@@ -113,8 +157,7 @@ impl Desk {
             promoted_through: None,
             resume_token: None,
         };
-        let _permit = self.leadership.permit()?;
-        let created = objects::create(&self.client, target.namespace, spec).await.map_err(Error::Create)?;
+        let created = self.make(target.namespace, spec).await?;
         tracing::info!(run = created.metadata.name, "run begins");
         Ok(created)
     }
@@ -129,8 +172,11 @@ impl Desk {
             }
             let _permit = self.leadership.permit()?;
             let ended = match (&run.status, &newest.spec.rollback_of) {
-                (Some(status), _) if status.phase == Phase::Completed => {
-                    objects::publish(client, manager, run, status).await
+                // A Completed run stays so, or becomes so again: it is where a rollback leads to.
+                (Some(status), _) if is_completed(run) => {
+                    let mut status = FleetRolloutStatus { phase: Phase::Completed, ..status.clone() };
+                    status.conditions.retain(|known| known.type_ != condition::HELD);
+                    objects::publish(client, manager, run, &status).await
                 }
                 (_, Some(failed)) if failed.number == run.spec.revision.number => {
                     objects::end(client, manager, run, End::RolledBack, Timestamp::now()).await
@@ -175,7 +221,6 @@ fn recorded(object: &FleetRollout) -> Option<Run> {
 
 #[cfg(test)]
 mod tests {
-    use api::fleet_rollout::FleetRolloutStatus;
     use serde_json::json;
 
     use super::*;
@@ -201,5 +246,23 @@ mod tests {
         assert_eq!(last_completed(&older, "agent-d"), Some("agent-b"));
         assert_eq!(last_completed(&older, "agent-e"), Some("agent-d"));
         assert_eq!(last_completed(&older[2..3], "agent-e"), None);
+    }
+
+    #[test]
+    fn what_completed_stays_completed_though_it_was_held_or_paused_since_but_not_if_it_failed() {
+        let since = |phase: Phase, halt: serde_json::Value| {
+            let completed = json!({
+                "type": condition::COMPLETED, "status": "True", "reason": "AllReachableUnitsDone", "message": "",
+                "lastTransitionTime": "2026-11-22T00:00:00Z",
+            });
+            let mut run = run("agent-a", 1, phase);
+            run.status.as_mut().unwrap().conditions = vec![serde_json::from_value(completed).unwrap()];
+            run.status.as_mut().unwrap().halt = serde_json::from_value(halt).unwrap();
+            is_completed(&run)
+        };
+        let halt = json!({"reason": "Failures", "token": "t", "evidence": "e"});
+        assert!(since(Phase::Held, json!(null)) && since(Phase::Paused, json!(null)));
+        assert!(!since(Phase::Halted, halt.clone()) && !since(Phase::Aborted, halt));
+        assert!(!is_completed(&run("agent-a", 1, Phase::Held)));
     }
 }

@@ -2,11 +2,14 @@
 
 use api::fleet_rollout::{DesiredState, FleetRollout, FleetRolloutSpec, FleetRolloutStatus, Phase, Strategy};
 use api::names::{self, condition};
+use http::HeaderValue;
+use http::header::ACCEPT;
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, OwnerReference};
 use kube::api::{Api, DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions, Request};
 use kube::{Client, Resource, ResourceExt};
 use planner::fleet::Uid;
+use serde::Serialize;
 use serde_json::json;
 
 use super::status::flag;
@@ -21,6 +24,18 @@ pub(super) enum End {
     /// The newer revision is the last that completed: the run failed, and its strategy asks for that.
     RolledBack,
 }
+
+/// A status of many units under way is large: it is sent as it is, without a tree of it in between.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Statement<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    status: &'a FleetRolloutStatus,
+}
+
+/// Asks for an answer without spec and status.
+const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 
 impl Versioned for FleetRollout {
     fn resource_version(&self) -> ResourceVersion {
@@ -46,7 +61,7 @@ impl Mirrored for FleetRollout {
 }
 
 /// Creates a run's object in the namespace of its target, which owns it. When it is there already (a crash before its
-/// creation was noticed), that one is the run.
+/// creation was noticed), that one is the run, unless it is another revision's.
 pub(super) async fn create(
     client: &Client,
     namespace: &str,
@@ -76,7 +91,11 @@ pub(super) async fn create(
     };
     let runs: Api<FleetRollout> = Api::namespaced(client.clone(), namespace);
     match runs.create(&PostParams::default(), &run).await {
-        Err(kube::Error::Api(status)) if status.is_already_exists() => runs.get(&name).await,
+        Err(kube::Error::Api(status)) if status.is_already_exists() => {
+            let there = runs.get(&name).await?;
+            let is_it = there.spec.revision == run.spec.revision;
+            if is_it { Ok(there) } else { Err(kube::Error::Api(status)) }
+        }
         other => other,
     }
 }
@@ -105,15 +124,17 @@ pub(super) async fn publish(
     run: &FleetRollout,
     status: &FleetRolloutStatus,
 ) -> Result<(), kube::Error> {
-    let body = json!({ "apiVersion": "drover.dev/v1alpha1", "kind": "FleetRollout", "status": status });
+    let body = Statement { api_version: "drover.dev/v1alpha1", kind: "FleetRollout", status };
     let path = FleetRollout::url_path(&(), run.namespace().as_deref());
     let params = PatchParams::apply(manager).force();
     let request = Request::new(path).patch_subresource("status", &run.name_any(), &params, &Patch::Apply(body));
-    // The answer is the whole object once more: it is not decoded, the watch will tell.
-    client.request_text(request.map_err(kube::Error::BuildRequest)?).await.map(drop)
+    let mut request = request.map_err(kube::Error::BuildRequest)?;
+    // Else the answer is the whole object once more; the watch will tell.
+    request.headers_mut().insert(ACCEPT, HeaderValue::from_static(METADATA));
+    client.request_text(request).await.map(drop)
 }
 
-/// Ends a run whose target has a newer revision. A Completed run stays so: it is where a rollback leads to.
+/// Ends a run whose target has a newer revision, and that did not complete.
 pub(super) async fn end(
     client: &Client,
     manager: &str,
@@ -144,21 +165,28 @@ pub(super) async fn prune(client: &Client, runs: &[FleetRollout], keep: usize) -
     let completed = old.iter().position(|run| is_completed(run));
     let beyond = old.into_iter().enumerate().skip(keep + 1).filter(|(at, _)| Some(*at) != completed);
     for (_, run) in beyond {
-        let api: Api<FleetRollout> = Api::namespaced(client.clone(), &run.namespace().unwrap_or_default());
-        let preconditions = Preconditions { uid: run.metadata.uid.clone(), resource_version: None };
-        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
-        match api.delete(&run.name_any(), &params).await {
-            Ok(_) => {}
-            Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => {}
-            Err(error) => return Err(error),
-        }
+        delete(client, run).await?;
     }
     Ok(())
 }
 
-/// Whether a run is, or was when its target got a newer revision, Completed.
+/// Deletes a run, if it is there still.
+pub(super) async fn delete(client: &Client, run: &FleetRollout) -> Result<(), kube::Error> {
+    let api: Api<FleetRollout> = Api::namespaced(client.clone(), &run.namespace().unwrap_or_default());
+    let preconditions = Preconditions { uid: run.metadata.uid.clone(), resource_version: None };
+    let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+    match api.delete(&run.name_any(), &params).await {
+        Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+/// Whether a run is, or was when its target got a newer revision, Completed: also one that was paused or held after it, but none that
+/// failed.
 pub(super) fn is_completed(run: &FleetRollout) -> bool {
-    run.status.as_ref().is_some_and(|status| status.phase == Phase::Completed)
+    let Some(status) = &run.status else { return false };
+    let is_so = |known: &Condition| known.type_ == condition::COMPLETED && known.status == "True";
+    status.phase == Phase::Completed || (status.halt.is_none() && status.conditions.iter().any(is_so))
 }
 
 pub(super) fn version(metadata: &ObjectMeta) -> ResourceVersion {

@@ -1,6 +1,5 @@
 //! Telling of a run, from what was committed: events, log, status. The status is written beside the reconcile.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use api::fleet_rollout::{FleetRolloutStatus, Phase};
@@ -16,6 +15,13 @@ use crate::events::{Note, Severity};
 /// A status that only counts on is written at most this often; a new phase or halt at once.
 const STATUS_EVERY: Duration = Duration::from_secs(1);
 
+/// A status names each unit under way, some 250 bytes of it, so that one of a thousand is a quarter of a megabyte: so many units are
+/// written each second.
+const FLIGHTS: usize = 250;
+
+/// What a status that tells of news lets go on is looked at so soon after it was written.
+const TOLD: Duration = Duration::from_millis(250);
+
 impl Desk {
     /// Tells of a plan. Returns when a status that was put off is due.
     pub fn publish(&self, target: Target<'_>, rollout: &mut Rollout, report: Report) -> Option<Duration> {
@@ -24,7 +30,8 @@ impl Desk {
         if urgent && rollout.report.as_ref().is_none_or(|before| before.phase != report.phase) {
             tracing::info!(run = rollout.object.metadata.name, phase = ?report.phase, "{}", report.sentence);
         }
-        let due = rollout.looked_at.and_then(|at| STATUS_EVERY.checked_sub(at.elapsed())).filter(|_| !urgent);
+        let every = every(rollout.published.as_ref());
+        let due = rollout.looked_at.and_then(|at| every.checked_sub(at.elapsed())).filter(|_| !urgent);
         let status = due.is_none().then(|| status::status(rollout, &report, Timestamp::now()));
         if due.is_none() {
             let progress = self.standings.progress(target.uid);
@@ -37,7 +44,7 @@ impl Desk {
         // While one is being written, the letter about its end wakes the next look.
         if !same && !rollout.publishing {
             rollout.publishing = true;
-            self.write(target.uid, rollout, status);
+            self.write(target.uid, rollout, status, if urgent { TOLD } else { every });
         }
         None
     }
@@ -71,8 +78,7 @@ impl Desk {
             Ok(status) => rollout.published = Some(*status),
             Err(Unpublished::Write(kube::Error::Api(answer))) if answer.is_not_found() => {
                 // Somebody deleted the run's object: the run goes on, and gets another.
-                rollout.object = Arc::new(self.create_again(&rollout.object).await?);
-                (rollout.published, rollout.looked_at) = (None, None);
+                self.create_again(rollout).await?;
             }
             Err(Unpublished::Write(error)) => return Err(Error::Publish(error)),
             Err(Unpublished::NotLeading(reason)) => return Err(reason.into()),
@@ -80,7 +86,8 @@ impl Desk {
         Ok(())
     }
 
-    fn write(&self, target: Uid, rollout: &Rollout, status: FleetRolloutStatus) {
+    /// Writes a status beside the reconcile. The target is looked at again so long after it was, or soon after it was not.
+    fn write(&self, target: Uid, rollout: &Rollout, status: FleetRolloutStatus, again: Duration) {
         let (letters, object) = (rollout.written.clone(), rollout.object.clone());
         let (client, leadership, queue) = (self.client.clone(), self.leadership.clone(), self.queue.clone());
         let manager = self.kind.manager;
@@ -92,8 +99,9 @@ impl Desk {
                 }
                 Err(reason) => Err(reason.into()),
             };
+            let again = if written.is_ok() { again } else { TOLD };
             letters.leave(written);
-            queue.add_after(target, STATUS_EVERY / 4);
+            queue.add_after(target, again);
         });
     }
 
@@ -121,7 +129,46 @@ impl Desk {
     }
 }
 
+/// How far apart two statuses are that only count on.
+fn every(before: Option<&FleetRolloutStatus>) -> Duration {
+    let flights = before.and_then(|status| status.record.as_ref()).map_or(0, |record| record.flights.len());
+    STATUS_EVERY.saturating_mul(u32::try_from(flights.div_ceil(FLIGHTS)).unwrap_or(u32::MAX).max(1))
+}
+
 fn is_news(before: &FleetRolloutStatus, rollout: &Rollout, report: &Report) -> bool {
     let token = before.halt.as_ref().map(|halt| &halt.token);
     before.phase != rollout.phase(report.phase) || token != rollout.run.halt().map(|halt| &halt.token)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use planner::rollout::{Flight, Outcome, Record};
+
+    use super::*;
+
+    fn status(flights: usize) -> FleetRolloutStatus {
+        let flight = Flight {
+            node: "shop".to_owned(),
+            node_uid: Uid::default(),
+            pool: "shop".to_owned(),
+            at: Timestamp::UNIX_EPOCH,
+            was_down: false,
+            uncontrolled: false,
+            inherited: false,
+            counted: false,
+            first_ready: None,
+            left: None,
+            outcome: Outcome::Open,
+        };
+        let record = Record { flights: vec![flight; flights], ..Record::default() };
+        FleetRolloutStatus { record: Some(record), ..FleetRolloutStatus::default() }
+    }
+
+    #[test]
+    fn a_status_of_many_units_under_way_is_written_less_often() {
+        assert_eq!(every(None), STATUS_EVERY);
+        let waits = [0, 20, 250, 251, 1_000].map(|flights| every(Some(&status(flights))).as_secs());
+        assert_eq!(waits, [1, 1, 1, 2, 4]);
+    }
 }

@@ -33,11 +33,13 @@ enum Source {
 }
 
 impl Desk {
-    /// Gives a run without a strategy that which its target names, once it can be followed. Until then the reason is told.
+    /// Makes a run whose object somebody deleted whole again, and gives one without a strategy that which its target names, once it can be
+    /// followed. Until then the reason is told.
     ///
     /// # Errors
     /// When it cannot be written.
     pub async fn complete(&self, target: Target<'_>, rollout: &mut Rollout) -> Result<(), Error> {
+        self.restore(rollout).await?;
         if rollout.object.spec.strategy.is_some() {
             if rollout.rules.hold().is_some() {
                 rollout.rules = Rules::of(&rollout.object);

@@ -15,8 +15,9 @@ const SENTENCE: usize = 500;
 /// is behind has an older one, and two that give way to each other would be written in turns for ever.
 pub(super) fn status(rollout: &Rollout, report: &Report, now: Timestamp) -> FleetRolloutStatus {
     let (object, run) = (&*rollout.object, &rollout.run);
-    let before = rollout.published.clone().unwrap_or_default();
-    let condition = |kind: &str, on: bool, reason: &str| flag(&before, kind, on, reason, &report.sentence, object, now);
+    let none = FleetRolloutStatus::default();
+    let before = rollout.published.as_ref().unwrap_or(&none);
+    let condition = |kind: &str, on: bool, reason: &str| flag(before, kind, on, reason, &report.sentence, object, now);
     let phase = rollout.phase(report.phase);
     let hold = report.hold.as_ref().map_or("None", |hold| hold.kind());
     let progressing = report.phase == RunPhase::Progressing;
@@ -41,13 +42,12 @@ pub(super) fn status(rollout: &Rollout, report: &Report, now: Timestamp) -> Flee
 }
 
 /// Whether two statuses say the same; when the record was written is no difference.
-pub(super) fn says_the_same(a: &FleetRolloutStatus, b: &FleetRolloutStatus) -> bool {
-    let records = match (&a.record, &b.record) {
-        (Some(a), Some(b)) => a.says_the_same_as(b),
-        (a, b) => a.is_none() == b.is_none(),
-    };
-    let without = |status: &FleetRolloutStatus| FleetRolloutStatus { record: None, ..status.clone() };
-    records && without(a) == without(b)
+pub(super) fn says_the_same(before: &FleetRolloutStatus, status: &FleetRolloutStatus) -> bool {
+    let mut now = status.clone();
+    if let (Some(record), Some(known)) = (&mut now.record, &before.record) {
+        record.recorded_at = known.recorded_at;
+    }
+    now == *before
 }
 
 fn wave(wave: &WaveReport) -> WaveStatus {

@@ -1,11 +1,13 @@
 //! `drover explain`.
 
+use api::fleet_rollout::FleetRollout;
 use clap::Args;
-use kube::ResourceExt as _;
+use planner::strategy::Timing;
 
 use super::Failure;
-use crate::explain::Scene;
-use crate::reach::Reach;
+use crate::app_set::{self, AppSet};
+use crate::explain::{Scene, SetScene};
+use crate::reach::{Cluster, Reach};
 use crate::screen::Screen;
 use crate::snapshot::{Freshness, read};
 use crate::target::{Kind, Target, find, newest, runs};
@@ -21,11 +23,12 @@ are the service's own.
 Examples:
   drover explain node-17             of every target in the namespace
   drover explain berlin ds/agent     a pool, of one target
-  drover explain '' agent            the nodes without a pool")]
+  drover explain '' agent            the nodes without a pool
+  drover explain berlin yas/web      a pool of a YurtAppSet")]
 pub struct Options {
     /// The name of a node or of a pool; '' for the nodes without a pool.
     what: String,
-    /// A DaemonSet or a FleetRollout; without it all DaemonSets.
+    /// A DaemonSet, a YurtAppSet (yas/NAME) or a FleetRollout; without it all of the namespace.
     target: Option<Target>,
     #[command(flatten)]
     durations: Durations,
@@ -33,20 +36,11 @@ pub struct Options {
     reach: Reach,
 }
 
-/// A run whose units are pools.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "{set} is not explained by this command: its units are pools, and its own status tells of each what it waits for\n→ kubectl describe yas {set} -n {namespace}, or drover status yas/{set}"
-)]
-struct OfPools {
-    set: String,
-    namespace: String,
-}
-
 /// Nothing to explain.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{what:?} is neither a node nor a pool of {targets}\n→ pools are values of a node label: kubectl get nodes -L {label}",
+    "{what:?} is neither a node nor a pool of {targets}\n→ pools are values of a node label: kubectl get nodes -L {label}; of a YurtAppSet name \
+     a pool: kubectl get nodepools",
     label = api::names::POOL
 )]
 struct Unknown {
@@ -61,27 +55,19 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
         Some(target) => vec![find(&cluster, target).await?],
         None => newest(runs(&cluster, Some(&cluster.namespace)).await?),
     };
-    let of_pools = runs.iter().find(|run| run.spec.target_ref.kind != Kind::DaemonSet.as_str());
-    if let Some(run) = of_pools.filter(|_| options.target.is_some()) {
-        return Err(OfPools { set: run.spec.target_ref.name.clone(), namespace: cluster.namespace }.into());
-    }
     let mut screen = Screen::new();
     let mut found = false;
-    for run in runs.iter().filter(|run| run.spec.target_ref.kind == Kind::DaemonSet.as_str()) {
-        let name = &run.spec.target_ref.name;
-        let mut snapshot = read(&cluster, &cluster.namespace, name, Freshness::Exact).await?;
-        let strategy = snapshot.strategy_of(run)?;
-        snapshot.ask_dependencies(&cluster, &strategy, &timing, Freshness::Exact).await;
-        let planned = snapshot.plan_run(run, &timing)?;
-        let target = format!("{name} -n {}", run.namespace().unwrap_or_default());
-        let scene = Scene { snapshot: &snapshot, plan: &planned.plan, target: &target, width: screen.width() };
-        let lines = scene.node(&options.what).or_else(|| scene.pool(&options.what));
-        let Some(lines) = lines else { continue };
+    for run in &runs {
+        let explained = if run.spec.target_ref.kind == Kind::YurtAppSet.as_str() {
+            of_set(&cluster, run, &options.what, &timing, screen.width()).await?
+        } else {
+            of_daemon_set(&cluster, run, &options.what, &timing, screen.width()).await?
+        };
+        let Some(lines) = explained else { continue };
         found = true;
+        let name = &run.spec.target_ref.name;
         screen.say(&[Line::of(Tone::Strong, format!("{name} → revision {}", run.spec.revision.number))]);
         screen.say(&lines);
-        let whole = scene.whole();
-        screen.say(&whole);
     }
     if found {
         return Ok(());
@@ -89,4 +75,41 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
     let targets: Vec<String> = runs.iter().map(|run| run.spec.target_ref.name.clone()).collect();
     let targets = if targets.is_empty() { "any target here".to_owned() } else { targets.join(", ") };
     Err(Unknown { what: options.what, targets }.into())
+}
+
+/// A node or a pool in the run of a DaemonSet, if it is one.
+async fn of_daemon_set(
+    cluster: &Cluster,
+    run: &FleetRollout,
+    what: &str,
+    timing: &Timing,
+    width: usize,
+) -> Result<Option<Vec<Line>>, Failure> {
+    let name = &run.spec.target_ref.name;
+    let mut snapshot = read(cluster, &cluster.namespace, name, Freshness::Exact).await?;
+    let strategy = snapshot.strategy_of(run)?;
+    snapshot.ask_dependencies(cluster, &strategy, timing, Freshness::Exact).await;
+    let planned = snapshot.plan_run(run, timing)?;
+    let target = format!("{name} -n {}", cluster.namespace);
+    let scene = Scene { snapshot: &snapshot, plan: &planned.plan, target: &target, width };
+    let lines = scene.node(what).or_else(|| scene.pool(what));
+    Ok(lines.map(|lines| [lines, scene.whole()].concat()))
+}
+
+/// A pool in the run of a YurtAppSet, if it is one.
+async fn of_set(
+    cluster: &Cluster,
+    run: &FleetRollout,
+    what: &str,
+    timing: &Timing,
+    width: usize,
+) -> Result<Option<Vec<Line>>, Failure> {
+    let name = &run.spec.target_ref.name;
+    let mut app_set = app_set::read(cluster, &cluster.namespace, name, Freshness::Exact).await?;
+    let strategy = AppSet::rules_of(run)?.strategy;
+    app_set.ask_dependencies(cluster, &strategy, timing, Freshness::Exact).await;
+    let planned = app_set.plan_run(run, timing)?;
+    let target = format!("yas/{name} -n {}", cluster.namespace);
+    let scene = SetScene { app_set: &app_set, run, planned: &planned, target: &target, width };
+    Ok(scene.pool(what))
 }

@@ -111,7 +111,7 @@ async fn present(cluster: &Cluster, daemon_set: &DaemonSet) -> Result<Option<Fle
     let there = Cluster { namespace: daemon_set.metadata.namespace.clone(), ..cluster.clone() };
     match history(&there, &Target { kind: Some(Kind::DaemonSet), name }).await {
         Ok(mut runs) => Ok(runs.pop()),
-        Err(FindError::Nothing { .. }) => Ok(None),
+        Err(FindError::Nothing { .. } | FindError::Unrun { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }

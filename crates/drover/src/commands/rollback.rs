@@ -46,7 +46,7 @@ enum NoWayBack {
         "no revision of {target} before {now} has completed: there is none that is known to be good\n→ name one with --to-revision: {known}"
     )]
     NoneCompleted { target: String, now: i64, known: String },
-    #[error("{target} has no revision {number}: there are {known}")]
+    #[error("{target} has no revision {number}\n→ its older revisions: {known}")]
     Unknown { target: String, number: i64, known: String },
     #[error("{0} has revision {1} already")]
     Already(String, i64),
@@ -145,7 +145,7 @@ fn choose<'a>(
     let newest = revisions.last().map_or(0, |newest| newest.revision);
     let known = || {
         let older: Vec<_> = revisions.iter().rev().skip(1).map(|revision| revision.revision.to_string()).collect();
-        if older.is_empty() { "no older ones".to_owned() } else { older.join(", ") }
+        if older.is_empty() { "there are none".to_owned() } else { older.join(", ") }
     };
     let named = |name: &str| revisions.iter().find(|revision| revision.name_any() == name);
     let found = match number {
@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(name(Some(1)), Ok("agent-a".to_owned()), "the run that first had it");
         assert_eq!(name(Some(3)), Ok("agent-a".to_owned()));
         assert_eq!(name(Some(4)).unwrap_err(), "agent has revision 4 already");
-        assert_eq!(name(Some(9)).unwrap_err(), "agent has no revision 9: there are 3, 2");
+        assert_eq!(name(Some(9)).unwrap_err(), "agent has no revision 9\n→ its older revisions: 3, 2");
         let none = choose(&revisions, &[run(4, "c", "Halted")], "agent", None).unwrap_err().to_string();
         assert!(none.contains("--to-revision: 3, 2"), "{none}");
     }

@@ -11,13 +11,14 @@ use planner::strategy::Timing;
 
 use super::Failure;
 use super::output::{self, Output};
+use crate::app_set;
 use crate::follow::Changes;
 use crate::look::look;
 use crate::progress::Progress;
 use crate::reach::{Cluster, Reach};
 use crate::screen::Screen;
 use crate::snapshot::Freshness;
-use crate::target::{Target, find, newest, runs};
+use crate::target::{Kind, Target, find, newest, runs};
 use crate::text::{Line, Tone};
 use crate::timing::Durations;
 use crate::view::{Extent, line, view};
@@ -28,19 +29,23 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 const SHARE: u32 = 8;
 /// A heading, waves, a legend and advice need so many rows besides pools.
 const OTHER_ROWS: usize = 16;
+/// As many pools of a YurtAppSet are shown where there is no terminal to fill; those that somebody must look at come first.
+const POOLS: usize = 50;
 
 /// What is shown.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The counts of waves and pools come from nodes and pods, which you must be allowed to list; without that right, waves are \
-shown as the FleetRollout's status tells them. How long a run still takes is estimated from its own pace (p50 as likely as \
-not, p90 at its slowest pace); approvals, windows, pauses and offline nodes are not in it.
+The counts of waves and pools come from nodes and pods, of a YurtAppSet from NodePools, Deployments and StatefulSets, which \
+you must be allowed to list; without that right, waves are shown as the FleetRollout's status tells them. How long a run \
+still takes is estimated from its own pace (p50 as likely as not, p90 at its slowest pace); approvals, windows, pauses and \
+offline nodes are not in it.
 
 Examples:
   drover status                    the newest run of every target of the namespace
   drover status -A                 of every namespace
   drover status agent              one target, wave by wave
   drover status ds/agent -w        follows it until it is completed
+  drover status yas/web            a YurtAppSet, pool by pool
   drover status agent -o json      for programs")]
 pub struct Options {
     /// A DaemonSet, a YurtAppSet (yas/NAME) or a FleetRollout; without it all targets.
@@ -78,7 +83,9 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
                 return output::print(&progress, output);
             }
             let mut screen = Screen::new();
-            let extent = Extent { width: screen.width(), pools: None };
+            // Pools that are units have nothing more to say in their hundreds.
+            let few = run.spec.target_ref.kind == Kind::YurtAppSet.as_str() && !options.all_pools;
+            let extent = Extent { width: screen.width(), pools: few.then_some(POOLS) };
             screen.say(&view(&progress, Timestamp::now(), extent));
             Ok(())
         }
@@ -164,7 +171,7 @@ impl Shown<'_> {
                 progress
             };
             match progress.phase {
-                Phase::Completed => return Ok(()),
+                Phase::Completed if !self.is_behind(&run).await => return Ok(()),
                 Phase::Aborted | Phase::Superseded | Phase::RolledBack => return Err(over(&progress)),
                 Phase::Halted if !screen.is_live() => return Err(over(&progress)),
                 _ => {}
@@ -172,6 +179,18 @@ impl Shown<'_> {
             let pause = LOOK_EVERY.max(began.elapsed() * SHARE);
             changes.wait(pause).await;
         }
+    }
+}
+
+impl Shown<'_> {
+    /// Whether the newest spec of a YurtAppSet was not looked at yet: who has just applied it means its run, and not the one before.
+    async fn is_behind(&self, run: &FleetRollout) -> bool {
+        let of = &run.spec.target_ref;
+        if of.kind != Kind::YurtAppSet.as_str() {
+            return false;
+        }
+        let set = app_set::get(self.cluster, &self.cluster.namespace, &of.name).await;
+        set.is_ok_and(|set| app_set::is_behind(&set))
     }
 }
 

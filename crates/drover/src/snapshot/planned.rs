@@ -50,7 +50,7 @@ impl Snapshot {
         let newest = self.newest().is_some_and(|newest| newest.revision == run.spec.revision.number);
         let record = run.status.as_ref().and_then(|status| status.record.as_ref());
         let memory = record.map_or_else(|| Run::begin(None), Run::restore);
-        let decided = facts::decisions(self, run);
+        let decided = facts::decisions(&self.approvals, run);
         let facts = Facts {
             pools: &self.pools,
             approvals: &decided,

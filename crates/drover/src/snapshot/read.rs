@@ -10,6 +10,7 @@ use api::node_pool::NodePool;
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1 as apps;
 use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta;
 use kube::api::{ListParams, Request};
 use kube::core::Selector;
 use kube::{Api, Resource, ResourceExt as _};
@@ -38,6 +39,7 @@ pub enum Freshness {
 #[derive(Deserialize)]
 struct Items<T> {
     items: Vec<T>,
+    metadata: ListMeta,
 }
 
 /// Reads everything about one DaemonSet.
@@ -53,7 +55,7 @@ pub async fn read(cluster: &Cluster, namespace: &str, name: &str, how: Freshness
     .map_err(denied("get", "apps", "daemonsets"))?;
     let revisions = async {
         let path = apps::ControllerRevision::url_path(&(), Some(namespace));
-        items::<ControllerRevision>(cluster, &path).await.map_err(denied("list", "apps", "controllerrevisions"))
+        pages::<ControllerRevision>(cluster, &path, how).await.map_err(denied("list", "apps", "controllerrevisions"))
     };
     let approvals = async {
         let api: Api<ApprovalRequest> = Api::namespaced(client.clone(), namespace);
@@ -136,38 +138,56 @@ pub async fn pools(cluster: &Cluster, how: Freshness) -> Result<Vec<PoolLabels>,
 }
 
 /// Nothing, where the kind is unknown or the user may not read it.
-fn optional<T>(listed: Result<Vec<T>, kube::Error>) -> Result<Vec<T>, kube::Error> {
+pub(crate) fn optional<T>(listed: Result<Vec<T>, kube::Error>) -> Result<Vec<T>, kube::Error> {
     match listed {
         Err(kube::Error::Api(status)) if status.code == 404 || status.code == 403 => Ok(Vec::new()),
         other => other,
     }
 }
 
-async fn list<K>(api: &Api<K>, how: Freshness, labels: Option<&str>) -> Result<Vec<K>, kube::Error>
+pub(crate) async fn list<K>(api: &Api<K>, how: Freshness, labels: Option<&str>) -> Result<Vec<K>, kube::Error>
 where
     K: Clone + DeserializeOwned + std::fmt::Debug,
 {
-    let mut params = ListParams::default();
-    if let Some(labels) = labels {
-        params = params.labels(labels);
-    }
+    let params = labels.map_or_else(ListParams::default, |labels| ListParams::default().labels(labels));
+    all(how, params, async |params| {
+        let page = api.list(&params).await?;
+        Ok((page.items, page.metadata.continue_))
+    })
+    .await
+}
+
+/// A list whose items are decoded as far as they are needed.
+pub(crate) async fn pages<T: DeserializeOwned>(
+    cluster: &Cluster,
+    path: &str,
+    how: Freshness,
+) -> Result<Vec<T>, kube::Error> {
+    all(how, ListParams::default(), async |params| {
+        let request = Request::new(path).list(&params).map_err(kube::Error::BuildRequest)?;
+        let page = cluster.client.request::<Items<T>>(request).await?;
+        Ok((page.items, page.metadata.continue_))
+    })
+    .await
+}
+
+/// All pages of a list; the API server's cache has it in one.
+async fn all<T>(
+    how: Freshness,
+    params: ListParams,
+    page: impl AsyncFn(ListParams) -> Result<(Vec<T>, Option<String>), kube::Error>,
+) -> Result<Vec<T>, kube::Error> {
     if how == Freshness::Cached {
-        return Ok(api.list(&params.match_any()).await?.items);
+        return Ok(page(params.match_any()).await?.0);
     }
     let mut params = params.limit(PAGE);
     let mut all = Vec::new();
     loop {
-        let page = api.list(&params).await?;
-        all.extend(page.items);
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+        let (items, next) = page(params.clone()).await?;
+        all.extend(items);
+        match next.filter(|token| !token.is_empty()) {
             Some(token) => params = params.continue_token(&token),
             None => return Ok(all),
         }
     }
-}
-
-/// A list whose items are decoded as far as they are needed.
-async fn items<T: DeserializeOwned>(cluster: &Cluster, path: &str) -> Result<Vec<T>, kube::Error> {
-    let request = Request::new(path).list(&ListParams::default()).map_err(kube::Error::BuildRequest)?;
-    Ok(cluster.client.request::<Items<T>>(request).await?.items)
 }

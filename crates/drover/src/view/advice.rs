@@ -3,12 +3,17 @@
 use api::fleet_rollout::Phase;
 
 use crate::progress::Progress;
+use crate::target::Kind;
 use crate::text::{Line, Tone, hang};
 
 /// The last lines: nothing when the run goes on by itself.
 pub(super) fn lines(run: &Progress, width: usize) -> Vec<Line> {
     let Progress { namespace, target, wave, .. } = run;
+    // A DaemonSet may have the same name.
+    let of_pools = run.kind == Kind::YurtAppSet.as_str();
+    let target = if of_pools { format!("yas/{target}") } else { target.clone() };
     let on = format!("{target} -n {namespace}");
+    let unit = if of_pools { "POOL" } else { "POOL|NODE" };
     let wave = wave.as_deref().unwrap_or_default();
     let advice: Vec<String> = match run.phase {
         Phase::AwaitingApproval => vec![format!("drover approve {on}    or --reject, with a --comment")],
@@ -19,8 +24,12 @@ pub(super) fn lines(run: &Progress, width: usize) -> Vec<Line> {
         ],
         Phase::Paused => vec![format!("drover resume {on}")],
         Phase::Soaking => vec![format!("drover promote {on} --through {wave}    skips the rest of the soak")],
-        Phase::Held => vec![format!("drover explain POOL|NODE {on}    says why one is not moved")],
+        Phase::Held => vec![format!("drover explain {unit} {on}    says why one is not moved")],
         Phase::Aborted => vec![format!("drover resume {on}    takes the abort back")],
+        Phase::RolledBack if of_pools => vec![
+            format!("drover rollback {on}    makes its spec say what its pools have"),
+            "or change the template: a new revision is a new run".to_owned(),
+        ],
         Phase::Pending | Phase::Progressing | Phase::RolledBack | Phase::Superseded | Phase::Completed => Vec::new(),
     };
     let (first, rest) = (Line::of(Tone::Call, "→ "), Line::of(Tone::Plain, "  "));

@@ -1,7 +1,7 @@
 //! Bars and columns of numbers: one row's worth of a wave or a pool.
 
-use crate::progress::Units;
-use crate::text::{Line, Tone};
+use crate::progress::{PoolUnit, State, Units};
+use crate::text::{Line, Tone, count};
 
 /// The narrowest bar that still tells something, and the widest that is not just long.
 const BAR: (usize, usize) = (10, 44);
@@ -55,6 +55,22 @@ impl Layout {
         })
     }
 
+    /// A row of a pool that is a unit: how far its pods are, and how it is in words.
+    pub(super) fn pool(self, name: &Line, unit: &PoolUnit) -> Line {
+        let line = name.cut(self.name).pad_to(self.name + 1).then(self.bar_of(&pods(unit)));
+        let (tone, glyph, word) = words(unit.state);
+        let line = line.and(tone, format!("  {glyph} {word}"));
+        let Some(pods) = &unit.workload else { return line.and(Tone::Faint, ", no workload yet") };
+        let done = match unit.state {
+            State::Updated => count(usize::try_from(pods.desired).unwrap_or(0), "pod"),
+            State::Waiting | State::NotReachable => format!("{}/{} pods available", pods.available, pods.desired),
+            State::InProgress | State::Failed | State::Broken => {
+                format!("{}/{} pods updated", pods.updated, pods.desired)
+            }
+        };
+        line.and(Tone::Faint, format!(", {done}"))
+    }
+
     /// A row of what only a status tells: units that are done, of an unknown number.
     pub(super) fn counted(self, name: &Line, updated: u32, failed: u32) -> Line {
         let text = format!("{updated} updated, {failed} failed");
@@ -70,6 +86,33 @@ impl Layout {
             line.and(tone, cell.repeat(cells))
         });
         line.pad_to(self.bar)
+    }
+}
+
+/// A pool's state.
+const fn words(state: State) -> (Tone, &'static str, &'static str) {
+    match state {
+        State::Updated => (Tone::Good, "✔", "updated"),
+        State::InProgress => (Tone::Busy, "●", "in progress"),
+        State::Failed => (Tone::Bad, "✖", "failed"),
+        State::Broken => (Tone::Call, "✖", "broken before"),
+        State::NotReachable => (Tone::Plain, "·", "not reachable"),
+        State::Waiting => (Tone::Faint, "○", "waits"),
+    }
+}
+
+/// The pods of a pool, drawn as units are.
+fn pods(unit: &PoolUnit) -> Units {
+    let Some(pods) = &unit.workload else { return Units::default() };
+    let number = |pods: i64| u32::try_from(pods).unwrap_or(0);
+    let (desired, updated) = (number(pods.desired), number(pods.updated));
+    let all = Units { desired, ..Units::default() };
+    match unit.state {
+        State::Updated => Units { updated: desired, settled: desired, ..all },
+        State::InProgress => Units { updated, ..all },
+        State::Failed | State::Broken => Units { failed: updated, ..all },
+        State::NotReachable => Units { offline_to_do: Some(desired), ..all },
+        State::Waiting => all,
     }
 }
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::eta::Eta;
 use crate::progress::Progress;
-use crate::text::{Line, Tone, wrap};
+use crate::text::{Line, Tone, hang, wrap};
 
 /// The first lines.
 pub(super) fn lines(run: &Progress, now: Timestamp, width: usize) -> Vec<Line> {
@@ -18,6 +18,8 @@ pub(super) fn lines(run: &Progress, now: Timestamp, width: usize) -> Vec<Line> {
     let title = if title.width() > room { title.cut(room - 1).and(Tone::Faint, "…") } else { title };
     let mut lines = vec![title.pad_to(room + 2).and(tone, state)];
     lines.extend(wrap(Tone::Plain, &run.sentence, 0, width));
+    let (first, rest) = (Line::of(Tone::Call, "! "), Line::of(Tone::Plain, "  "));
+    lines.extend(run.notices.iter().flat_map(|notice| hang(Tone::Call, &first, &rest, notice, width)));
     lines.extend(clock(run, now).map(|text| Line::of(Tone::Faint, text)));
     lines
 }

@@ -46,6 +46,7 @@ pub(super) fn lines(run: &Progress, extent: Extent) -> Vec<Line> {
         let margin = Line::of(Tone::Plain, "   ");
         lines.extend(hang(Tone::Faint, &margin, &margin, &format!("pools are not shown: {why}"), extent.width));
     }
+    lines.extend(apart(run, extent.width));
     lines.push(legend());
     lines
 }
@@ -92,13 +93,20 @@ fn pools(wave: &Wave, run: &Progress, trunk: &str, layout: Layout, width: usize,
         let end = at + 1 == pools.len() && left_out == 0;
         let branch = Line::of(Tone::Faint, format!("{trunk}{}", if end { "└─ " } else { "├─ " }));
         let name = branch.and(Tone::Plain, fit(&title(pool), layout.name.saturating_sub(depth)));
-        lines.push(layout.row(&name, Tone::Plain, &pool.units));
+        lines.push(match &pool.unit {
+            Some(unit) => layout.pool(&name, unit),
+            None => layout.row(&name, Tone::Plain, &pool.units),
+        });
+        let margin = Line::of(Tone::Faint, format!("{trunk}{}", if end { "   " } else { "│  " })).pad_to(depth + 2);
+        lines.extend(trouble(pool, &margin, width));
         let hold = pool.holds.iter().max_by_key(|held| (telling(&held.kind), held.units));
         // What many pools wait for in the same words is said once.
         if let Some(hold) = hold.filter(|hold| said != Some(&hold.sentence)) {
             said = Some(&hold.sentence);
-            let margin = Line::of(Tone::Faint, format!("{trunk}{}", if end { "   " } else { "│  " })).pad_to(depth + 2);
-            let text = format!("{}: {}", waiting(hold.units), hold.sentence);
+            let text = match &pool.unit {
+                Some(_) => hold.sentence.clone(),
+                None => format!("{}: {}", waiting(hold.units), hold.sentence),
+            };
             let tone = if pool.needs_attention && telling(&hold.kind) { Tone::Call } else { Tone::Faint };
             lines.extend(hang(tone, &margin, &margin, &text, width).into_iter().take(HOLD_LINES));
         }
@@ -106,6 +114,35 @@ fn pools(wave: &Wave, run: &Progress, trunk: &str, layout: Layout, width: usize,
     if left_out > 0 {
         let text = format!("{trunk}└─ and {left_out} more {}", if left_out == 1 { "pool" } else { "pools" });
         lines.push(Line::of(Tone::Faint, text));
+    }
+    lines
+}
+
+/// What Kubernetes says of a workload that does not get on.
+fn trouble(pool: &Pool, margin: &Line, width: usize) -> Vec<Line> {
+    let pods = pool.unit.as_ref().and_then(|unit| unit.workload.as_ref());
+    let Some((pods, why)) = pods.and_then(|pods| Some((pods, pods.trouble.as_ref()?))) else { return Vec::new() };
+    let text = format!("{} {}: {why}", pods.kind, pods.name);
+    hang(Tone::Bad, margin, margin, &text, width).into_iter().take(HOLD_LINES).collect()
+}
+
+/// Pools that are no units of the run, each with its reason.
+fn apart(run: &Progress, width: usize) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for pool in &run.apart {
+        let first = Line::of(Tone::Plain, format!("   {} ", title(pool))).and(Tone::Faint, "is left out: ");
+        let why = pool.holds.iter().map(|held| held.sentence.as_str()).collect::<Vec<_>>().join("; ");
+        let tone = if pool.needs_attention { Tone::Call } else { Tone::Faint };
+        let rest = Line::of(Tone::Plain, "     ");
+        // Who has a long name has its reason below.
+        if first.width() > width / 2 {
+            lines.push(first);
+            lines.extend(hang(tone, &rest, &rest, &why, width).into_iter().take(HOLD_LINES));
+        } else {
+            lines.extend(
+                hang(tone, &first, &Line::new().pad_to(first.width()), &why, width).into_iter().take(HOLD_LINES),
+            );
+        }
     }
     lines
 }

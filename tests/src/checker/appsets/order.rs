@@ -20,7 +20,8 @@ pub(super) fn judge(judge: &Judge, world: &World<'_>, verdict: &mut SetVerdict) 
             let start = Start { judge, world, all: &all, life, at: state.deed.received, revision };
             let before = || runs.iter().filter(|run| run.set_uid == life.set_uid && run.begins <= start.at);
             let broken = [
-                superseded(&start, before().any(|run| is_way_back(run, before(), revision))),
+                superseded(&start, before().any(|run| is_way_back(&start, run, before()))),
+                pinned(&start),
                 before().rfind(|run| run.revision == revision).and_then(|run| too_early(&start, run)),
                 before().next_back().and_then(|run| too_many(&start, run)),
                 before().next_back().and_then(|run| stopped(&start, run)),
@@ -46,10 +47,14 @@ struct Start<'s, 'a> {
 
 type Broken = Option<(SetRule, String)>;
 
-/// Whether a run may lead back to a revision: one of an earlier run.
-fn is_way_back<'r>(run: &Run<'_, '_>, mut all: impl Iterator<Item = &'r Run<'r, 'r>>, revision: &str) -> bool {
+/// Whether a run may lead back to the revision: one of an earlier run, once everybody was told that this one failed.
+fn is_way_back<'r>(start: &Start<'_, '_>, run: &Run<'_, '_>, mut all: impl Iterator<Item = &'r Run<'r, 'r>>) -> bool {
     let rolls_back = run.strategy.failure_policy.action == api::fleet_rollout::strategy::FailureAction::Rollback;
-    rolls_back && all.any(|earlier| earlier.number < run.number && earlier.revision == revision)
+    let mut told = run.line.states().iter().filter(|state| state.deed.received <= start.at);
+    let has_failed = |run: &Value| matches!(text(run, "/status/phase"), "Halted" | "RolledBack");
+    rolls_back
+        && all.any(|earlier| earlier.number < run.number && earlier.revision == start.revision)
+        && told.any(|state| state.object.is_some_and(has_failed))
 }
 
 fn superseded(start: &Start<'_, '_>, is_way_back: bool) -> Broken {
@@ -57,7 +62,8 @@ fn superseded(start: &Start<'_, '_>, is_way_back: bool) -> Broken {
     let asked = workload(start.world, start.revision)?;
     let wants = |set: Option<&Value>| {
         set.is_none_or(|set| {
-            set["spec"]["workload"] == without_directive(asked) || pins(set, start.life.pool, start.revision)
+            let pinned = pin(set, start.life.pool);
+            set["spec"]["workload"] == without_directive(asked) || pinned.is_some_and(|to| to == start.revision)
         })
     };
     let is_wanted = set.believable(start.at, start.judge.lag).any(wants);
@@ -76,10 +82,20 @@ fn without_directive(workload: &Value) -> Value {
     workload
 }
 
-fn pins(set: &Value, pool: &str, revision: &str) -> bool {
-    let pinned = set["metadata"]["annotations"]["drover.dev/pinned-revisions"].as_str();
-    let pinned = pinned.and_then(|text| serde_json::from_str::<Value>(text).ok());
-    pinned.is_some_and(|pinned| pinned[pool] == revision)
+/// Whether it was surely pinned to another one: by all that may have been believed.
+fn pinned(start: &Start<'_, '_>) -> Broken {
+    let line = start.world.line("yurtappsets", start.life.set)?;
+    let mut pins = line.believable(start.at, start.judge.lag).map(|set| pin(set?, start.life.pool));
+    let pool = start.life.pool;
+    let is_other = pins.all(|to| to.is_some_and(|to| to != start.revision));
+    is_other.then(|| (SetRule::Pinned, format!("pool {pool} gets {}, and is pinned to another one", start.revision)))
+}
+
+/// The revision that a YurtAppSet pins a pool to.
+fn pin(set: &Value, pool: &str) -> Option<String> {
+    let pinned = set["metadata"]["annotations"]["drover.dev/pinned-revisions"].as_str()?;
+    let pinned: Value = serde_json::from_str(pinned).ok()?;
+    pinned[pool].as_str().map(str::to_owned)
 }
 
 fn too_early(start: &Start<'_, '_>, run: &Run<'_, '_>) -> Broken {
@@ -205,9 +221,7 @@ impl<'a> Start<'_, 'a> {
 
     fn leaves_out(&self, set: &Value, pool: &str) -> bool {
         let node_pool = self.world.line("nodepools", pool).and_then(|line| line.at(self.at));
-        let pinned = set["metadata"]["annotations"]["drover.dev/pinned-revisions"].as_str().unwrap_or_default();
-        let is_pinned = serde_json::from_str::<Value>(pinned).is_ok_and(|pins| pins[pool].is_string());
-        is_pinned || node_pool.is_none_or(|node_pool| !super::children::chooses(set, node_pool))
+        pin(set, pool).is_some() || node_pool.is_none_or(|node_pool| !super::children::chooses(set, node_pool))
     }
 }
 

@@ -1,176 +1,49 @@
 //! Stories of a YurtAppSet in three pools, as the audit log tells them; in each, one thing is wrong.
 
-use api::names::app_set as names;
+mod order;
+mod story;
+
 use serde_json::{Value, json};
 
+use self::story::{Story, US, child, soaked, workload};
 use super::*;
 
-const US: &str = "system:serviceaccount:drover-system:appset-controller";
-const POOLS: [&str; 3] = ["a", "b", "c"];
-
-/// The audit log of a story, a second a step.
-struct Story {
-    second: i64,
-    version: u32,
-    deeds: Vec<Deed>,
-}
-
-impl Story {
-    /// Three pools, a YurtAppSet of revision `web-1` with its run, and no workload yet.
-    fn begin(strategy: &Value) -> Self {
-        let mut story = Self { second: 1_800_000_000, version: 0, deeds: Vec::new() };
-        for pool in POOLS {
-            story.told("admin", "create", "nodepools", pool, json!({"metadata": {"uid": pool, "labels": {}}}));
-        }
-        story.ask(1);
-        story.run(1, strategy);
-        story
-    }
-
-    /// The user asks for this revision.
-    fn ask(&mut self, revision: u32) {
-        let spec = json!({"pools": POOLS, "workload": workload(revision, 1)});
-        let (set, name) = (json!({"metadata": {"uid": "set"}, "spec": spec}), format!("web-{revision}"));
-        self.told("admin", "update", "yurtappsets", "web", set);
-        let record = json!({"metadata": {"uid": name}, "data": {"spec": {"workload": workload(revision, 1)}}});
-        self.told(US, "create", "controllerrevisions", &name, record);
-    }
-
-    fn run(&mut self, revision: u32, strategy: &Value) {
-        let run = json!({"metadata": {"uid": format!("run-{revision}")}, "spec": {
-            "targetRef": {"kind": "YurtAppSet", "name": "web", "uid": "set"}, "strategyName": "waves", "strategy": strategy,
-            "revision": {"name": format!("web-{revision}"), "number": revision},
-        }});
-        self.told(US, "create", "fleetrollouts", &format!("run-{revision}"), run);
-    }
-
-    /// The controller gives a revision to a pool.
-    fn start(&mut self, pool: &str, revision: u32) {
-        let name = format!("web-{pool}");
-        self.told(US, "patch", "deployments", &name, child(&name, pool, revision, revision, 0));
-    }
-
-    /// All its pods are new and ready.
-    fn done(&mut self, pool: &str, revision: u32) {
-        let name = format!("web-{pool}");
-        self.told("deployment-controller", "update", "deployments", &name, child(&name, pool, revision, revision, 2));
-    }
-
-    fn told(&mut self, user: &str, verb: &str, resource: &str, name: &str, mut answer: Value) {
-        self.second += 1;
-        self.version += 1;
-        answer["metadata"]["name"] = json!(name);
-        answer["metadata"]["resourceVersion"] = json!(self.version.to_string());
-        let at = Timestamp::from_second(self.second).unwrap();
-        let uid = answer["metadata"]["uid"].clone();
-        let line = json!({
-            "verb": verb, "requestURI": "/", "user": {"username": user},
-            "objectRef": {"resource": resource, "namespace": if resource == "nodepools" { "" } else { "edge" }, "name": name},
-            "requestObject": {"metadata": {"uid": uid}, "preconditions": {"uid": uid}}, "responseObject": answer,
-            "responseStatus": {"code": 200}, "requestReceivedTimestamp": at, "stageTimestamp": at,
-        });
-        self.deeds.extend(Deed::parse(&line.to_string()).unwrap());
-    }
-
-    fn breaches(&self) -> Vec<SetRule> {
-        let judge = Judge::default();
-        let deeds: Vec<&Deed> = self.deeds.iter().collect();
-        judge.verdict(&World::new(&deeds, &judge.user)).broken().into_iter().collect()
-    }
-}
-
-fn workload(revision: u32, replicas: u32) -> Value {
-    let tweak = json!({"pools": ["a"], "tweaks": {"replicas": replicas}});
-    json!({
-        "workloadTemplate": {"deploymentTemplate": {"spec": {"template": {"image": revision}}}}, "workloadTweaks": [tweak],
-    })
-}
-
-/// A Deployment whose controller has seen so many changes of it.
-fn child(name: &str, pool: &str, revision: u32, template: u32, observed: u32) -> Value {
-    let labels = json!({names::POOL_NAME: pool, names::REVISION: format!("web-{revision}")});
-    let owner = json!([{"kind": "YurtAppSet", "name": "web", "uid": "set"}]);
-    json!({
-        "metadata": {"uid": format!("uid-{name}"), "generation": 1, "labels": labels, "ownerReferences": owner},
-        "spec": {"replicas": 1, "template": {"image": template}},
-        "status": {"observedGeneration": observed, "updatedReplicas": 1, "availableReplicas": 1},
-    })
-}
-
-/// Pool a, then the rest.
-fn canary() -> Value {
-    json!({"waves": [{"name": "canary", "pools": ["a"], "soakSeconds": 5}]})
-}
-
-/// The canary has the first revision, and has soaked.
-fn soaked() -> Story {
-    let mut story = Story::begin(&canary());
-    story.start("a", 1);
-    story.done("a", 1);
-    story.second += 10;
-    story
-}
-
 #[test]
-fn waves_in_their_order_break_no_rule() {
+fn a_write_at_what_is_not_a_yurt_app_sets_is_seen() {
+    let after = |write: fn(&mut Story)| {
+        let mut story = soaked();
+        write(&mut story);
+        story.breaches()
+    };
+    let other = || json!({"metadata": {"uid": "other"}, "spec": {"replicas": 1}});
+    assert_eq!(after(|story| story.told(US, "create", "configmaps", "web", json!({}))), [SetRule::NotOurs]);
+    let spec = |story: &mut Story, user, resource| {
+        let set = story.changed("yurtappsets", "web", "/spec/paused", json!(true));
+        story.told(user, "patch", resource, "web", set);
+    };
     let mut story = soaked();
-    for pool in ["b", "c"] {
-        story.start(pool, 1);
-    }
+    spec(&mut story, "admin", "yurtappsets");
+    spec(&mut story, US, "yurtappsets/status");
     assert_eq!(story.breaches(), []);
-}
-
-#[test]
-fn a_start_before_the_soak_is_over_is_seen() {
-    let mut story = Story::begin(&canary());
-    story.start("a", 1);
-    story.start("b", 1);
-    assert_eq!(story.breaches(), [SetRule::WaveOrder], "the canary was not even done");
+    spec(&mut story, US, "yurtappsets");
+    assert_eq!(story.breaches(), [SetRule::NotOurs], "the spec is its user's");
     let mut story = soaked();
-    story.second -= 8;
-    story.start("b", 1);
-    assert_eq!(story.breaches(), [SetRule::WaveOrder], "two seconds are not five");
+    story.told("admin", "create", "deployments", "shop", other());
+    assert_eq!(story.breaches(), []);
+    story.told(US, "patch", "deployments", "shop", other());
+    assert_eq!(story.breaches(), [SetRule::NotOurs]);
 }
 
 #[test]
-fn a_start_that_nobody_approved_is_seen() {
-    let mut story = Story::begin(&json!({"waves": [{"name": "canary", "pools": ["a"], "approval": "BeforeWave"}]}));
-    let mut approved = Story { deeds: story.deeds.clone(), ..story };
-    story.start("a", 1);
-    assert_eq!(story.breaches(), [SetRule::WaveOrder]);
-    let request = json!({"metadata": {"uid": "ask"}, "spec": {
-        "rolloutRef": {"uid": "run-1"}, "wave": "canary", "point": "BeforeWave", "decision": "Approved",
-    }});
-    approved.told("admin", "update", "approvalrequests", "ask", request);
-    approved.start("a", 1);
-    assert_eq!(approved.breaches(), []);
-}
-
-#[test]
-fn more_pools_under_change_than_may_be_are_seen_and_a_failed_one_frees_its_slot() {
-    let wave = json!({"name": "all", "pools": POOLS, "maxConcurrentPools": 1});
-    let mut story = Story::begin(&json!({"waves": [wave]}));
-    story.start("a", 1);
-    story.start("b", 1);
-    assert_eq!(story.breaches(), [SetRule::ConcurrentPools]);
-
-    let mut story = Story::begin(&json!({"waves": [wave]}));
-    story.start("a", 1);
-    let mut failed = child("web-a", "a", 1, 1, 0);
-    failed["status"]["conditions"] = json!([{"type": "Progressing", "status": "False"}]);
-    story.told("deployment-controller", "update", "deployments", "web-a", failed);
+fn a_write_that_would_hit_whatever_has_the_name_is_seen() {
+    let mut story = soaked();
     story.start("b", 1);
     assert_eq!(story.breaches(), []);
-}
-
-#[test]
-fn a_pool_moved_to_what_is_asked_for_no_more_is_seen() {
-    let mut story = soaked();
-    story.ask(2);
-    story.run(2, &canary());
-    story.second += 5;
-    story.start("b", 1);
-    assert_eq!(story.breaches(), [SetRule::Superseded]);
+    story.deeds.last_mut().unwrap().request = json!({"metadata": {"name": "web-b"}});
+    assert_eq!(story.breaches(), [SetRule::NoUid]);
+    // What is made has none yet.
+    story.deeds.last_mut().unwrap().code = 201;
+    assert_eq!(story.breaches(), []);
 }
 
 #[test]

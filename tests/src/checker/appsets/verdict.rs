@@ -65,6 +65,8 @@ pub enum SetRule {
     NeedlessRestart,
     /// No pool is moved to a superseded revision.
     Superseded,
+    /// No pool that is pinned to a revision gets another one.
+    Pinned,
     /// No pool starts before the waves before its own have succeeded, soaked and been approved.
     WaveOrder,
     /// No more pools of a wave under change than may be.

@@ -41,6 +41,10 @@ pub(super) struct Life<'a> {
     pub(super) states: Vec<State<'a>>,
     /// The end of time while it is there.
     pub(super) ended: Timestamp,
+    /// The controller deleted it.
+    ended_by_us: bool,
+    /// The last revision of the pool's workload before it, if somebody else deleted that: to make it again as it was is a repair.
+    before: &'a str,
 }
 
 impl<'a> World<'a> {
@@ -78,6 +82,13 @@ impl<'a> World<'a> {
             }
         }
         lives.sort_by_key(|life| life.states[0].deed.received);
+        for at in 1..lives.len() {
+            let (earlier, life) = (&lives[..at], &lives[at]);
+            let same = |other: &&Life<'a>| (other.set_uid, other.pool) == (life.set_uid, life.pool);
+            let last = earlier.iter().rev().find(same).filter(|last| !last.ended_by_us && last.ended < Timestamp::MAX);
+            let revision = last.and_then(|last| last.states.last()).map(revision);
+            lives[at].before = revision.unwrap_or_default();
+        }
         lives
     }
 }
@@ -138,6 +149,7 @@ impl<'a> Line<'a> {
             let Some(object) = state.object else {
                 if let Some(last) = lives.last_mut() {
                     last.ended = last.ended.min(state.deed.completed);
+                    last.ended_by_us |= state.is_ours;
                 }
                 continue;
             };
@@ -164,6 +176,8 @@ fn begin<'a>(name: &'a str, uid: &'a str, state: State<'a>, object: &'a Value) -
         pool: labels[names::POOL_NAME].as_str()?,
         states: vec![state],
         ended: Timestamp::MAX,
+        ended_by_us: false,
+        before: "",
     })
 }
 
@@ -180,7 +194,7 @@ impl<'a> Life<'a> {
 
     /// The revision that its label names, from each of the controller's writes on that changed it.
     pub(super) fn starts(&self) -> impl Iterator<Item = (&State<'a>, &'a str)> {
-        let before = std::iter::once("").chain(self.states.iter().map(revision));
+        let before = std::iter::once(self.before).chain(self.states.iter().map(revision));
         let changes = self.states.iter().zip(before).filter(|(state, before)| revision(state) != *before);
         changes.filter(|(state, _)| state.is_ours).map(|(state, _)| (state, revision(state)))
     }

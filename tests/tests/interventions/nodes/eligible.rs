@@ -11,7 +11,7 @@ use tests::checker::{Kind, Seen};
 use tests::fixture::{Scene, eventually};
 use xtask::daemonsets::{Daemon, Fixture};
 
-use crate::{MINUTE, await_status, bed};
+use crate::{LONG, await_status, bed};
 
 /// What makes the nodes differ: labels and taints of each.
 fn variety() -> [Value; 8] {
@@ -97,7 +97,7 @@ async fn a_daemon_set_is_eligible_where_its_controller_makes_pods() -> Result<()
 /// of one that is not Ready when the controller looks first.
 async fn agreed(scene: &Scene<'_>, daemon: &Daemon) -> Result<(String, BTreeSet<String>)> {
     let mut last = None;
-    let same = eventually("both to want the same nodes", MINUTE, async || {
+    let same = eventually("both to want the same nodes", LONG, async || {
         let (name, drovers) = drovers(scene, daemon).await?;
         let controllers = controllers(daemon).await?;
         let same = (controllers.as_ref() == Some(&drovers)).then(|| (name.clone(), drovers.clone()));

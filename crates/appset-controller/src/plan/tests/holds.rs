@@ -83,6 +83,42 @@ fn waves_let_only_released_pools_change_and_a_held_standing_none() {
 }
 
 #[test]
+fn what_somebody_deleted_is_made_again_whatever_holds_the_newest_and_what_was_deleted_on_purpose_is_not() {
+    let mut world = World::new(&["a", "b", "c"]);
+    world.settle();
+    let before = world.specs();
+    // The newest revision is refused, so that there is none.
+    world.tweak(json!([broken("b"), image("a", "web:2")]));
+    world.settle();
+    ["a", "b"].into_iter().for_each(|pool| world.remove(pool));
+    let plan = world.plan(Read::Mirror);
+    assert!(plan.confirm && plan.steps.is_empty(), "a mirror that is behind may not show it");
+    world.standing = Standing::Held("yurt-manager lives".to_owned());
+    assert!(world.plan(Read::Quorum).steps.is_empty());
+    world.standing = Standing::Acting;
+    let plan = world.settle();
+    assert_eq!((world.specs(), plan.holds.len(), world.history.len()), (before.clone(), 3, 1));
+    // The name is another's by now.
+    let mut taken = world.workload("a").clone();
+    world.remove("a");
+    taken["metadata"] = json!({"name": taken["metadata"]["name"], "uid": "another", "generation": 1});
+    world.put(taken);
+    let plan = world.settle();
+    assert_eq!(plan.holds["a"].kind(), "name_taken");
+    world.workloads.retain(|_, object| object["metadata"]["uid"] != "another");
+    world.settle();
+    assert_eq!(world.specs(), before);
+    // A pool that was not chosen for a while waits like any other that comes.
+    world.tweak(json!([image("a", "web:2")]));
+    world.released = Released::these([]);
+    world.choose(&["a", "b"]);
+    world.settle();
+    world.choose(&["a", "b", "c"]);
+    let plan = world.settle();
+    assert_eq!((plan.holds["c"].kind(), world.specs().get("c")), ("wave", None));
+}
+
+#[test]
 fn a_yurt_app_set_that_is_being_deleted_is_left_to_kubernetes() {
     let mut world = World::new(&["a"]);
     world.set.metadata.deletion_timestamp = serde_json::from_value(json!("2026-01-02T00:00:00Z")).unwrap();

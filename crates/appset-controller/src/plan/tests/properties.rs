@@ -2,6 +2,7 @@
 
 use proptest::prelude::{Just, ProptestConfig, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use proptest::strategy::Strategy;
+use proptest::test_runner::TestCaseError;
 
 use super::*;
 use crate::render::Renderer;
@@ -206,42 +207,62 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
     #[test]
-    fn the_state_is_that_of_the_last_good_spec_made_anew(
-        sequence in prop::collection::vec((spec(), accident(), any::<bool>()), 1..6),
-    ) {
-        let mut world = World::new(&POOLS);
-        world.pools[3] = Pool::new("d", [("odd", "yes")]);
-        let mut model = Model::default();
-        for (spec, accident, turned) in sequence {
-            let before = world.children();
-            world.choose(&spec.pools);
-            world.set.spec.nodepool_selector = spec.selector.map(|selector| serde_json::from_value(selector).unwrap());
-            world.set.spec.revision_history_limit = spec.limit;
-            world.ask(spec.workload);
-            if turned {
-                world.pools.reverse();
-            }
-            let asked = model.expected.clone();
-            model.ask(&world);
-            world.restarts.clear();
-            befall(&mut world, &accident, &before);
-            let rest = world.settle();
-            let matched = model.check(&world);
-            prop_assert!(matched.is_ok(), "{matched:?} under {rest:#?}");
-            let again = world.plan(Read::Quorum);
-            prop_assert!(!again.writes(), "{again:#?}");
-            prop_assert_eq!(&rest.holds, &again.holds);
-            prop_assert!(!world.say(&again, &crate::status::Failures::default()), "a status is said once");
-            for name in world.restarts.keys().filter(|name| world.workloads.contains_key(*name)) {
-                let pool = Child::read(names::WorkloadKind::Deployment, &world.workloads[name]).pool().unwrap().to_owned();
-                let template = |specs: &BTreeMap<String, Value>| specs.get(&pool).map(|spec| spec["template"].clone());
-                let other = template(&asked) != template(&model.expected);
-                prop_assert!(other || matches!(accident, Accident::Hand), "pods of {pool} restarted though nothing is asked of them");
-            }
-            for pool in select(&world.set.spec, &world.pools).iter().flat_map(|selection| selection.pools.keys()) {
-                let known = again.holds.contains_key(*pool) || model.expected.contains_key(*pool);
-                prop_assert!(known, "{pool} has neither a workload nor a hold");
-            }
+    fn the_state_is_that_of_the_last_good_spec_made_anew(sequence in sequence()) {
+        play(sequence)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 5_000, ..ProptestConfig::default() })]
+    #[test]
+    #[ignore = "a campaign of some minutes: cargo xtask soak"]
+    fn soak_the_state_is_that_of_the_last_good_spec_made_anew(sequence in sequence()) {
+        play(sequence)?;
+    }
+}
+
+/// Specs, each with what happens beside it and whether the list of pools is turned round.
+fn sequence() -> impl Strategy<Value = Vec<(Spec, Accident, bool)>> {
+    prop::collection::vec((spec(), accident(), any::<bool>()), 1..6)
+}
+
+fn play(sequence: Vec<(Spec, Accident, bool)>) -> Result<(), TestCaseError> {
+    let mut world = World::new(&POOLS);
+    world.pools[3] = Pool::new("d", [("odd", "yes")]);
+    let mut model = Model::default();
+    for (spec, accident, turned) in sequence {
+        let before = world.children();
+        world.choose(&spec.pools);
+        world.set.spec.nodepool_selector = spec.selector.map(|selector| serde_json::from_value(selector).unwrap());
+        world.set.spec.revision_history_limit = spec.limit;
+        world.ask(spec.workload);
+        if turned {
+            world.pools.reverse();
+        }
+        let asked = model.expected.clone();
+        model.ask(&world);
+        world.restarts.clear();
+        befall(&mut world, &accident, &before);
+        let rest = world.settle();
+        let matched = model.check(&world);
+        prop_assert!(matched.is_ok(), "{matched:?} under {rest:#?}");
+        let again = world.plan(Read::Quorum);
+        prop_assert!(!again.writes(), "{again:#?}");
+        prop_assert_eq!(&rest.holds, &again.holds);
+        prop_assert!(!world.say(&again, &crate::status::Failures::default()), "a status is said once");
+        for name in world.restarts.keys().filter(|name| world.workloads.contains_key(*name)) {
+            let pool = Child::read(names::WorkloadKind::Deployment, &world.workloads[name]).pool().unwrap().to_owned();
+            let template = |specs: &BTreeMap<String, Value>| specs.get(&pool).map(|spec| spec["template"].clone());
+            let other = template(&asked) != template(&model.expected);
+            prop_assert!(
+                other || matches!(accident, Accident::Hand),
+                "pods of {pool} restarted though nothing is asked of them"
+            );
+        }
+        for pool in select(&world.set.spec, &world.pools).iter().flat_map(|selection| selection.pools.keys()) {
+            let known = again.holds.contains_key(*pool) || model.expected.contains_key(*pool);
+            prop_assert!(known, "{pool} has neither a workload nor a hold");
         }
     }
+    Ok(())
 }

@@ -18,16 +18,20 @@ pub(crate) struct World {
     /// By name.
     pub(crate) workloads: BTreeMap<String, Value>,
     pub(crate) history: Vec<Revision>,
+    pub(crate) floor: i64,
     pub(crate) standing: Standing,
     pub(crate) released: Released,
     pub(crate) returns: BTreeMap<String, String>,
+    /// Names that are known to be taken.
+    pub(crate) occupied: BTreeSet<String>,
     /// What the last plan found, as far as anybody notes it.
     pub(crate) known: Known,
+    pub(crate) last_seen: LastSeen,
     /// What was tried with a dry run.
     pub(crate) taken: BTreeSet<Vec<usize>>,
     pub(crate) max_unavailable: Option<planner::strategy::Amount>,
     pub(crate) on_refusal: OnRefusal,
-    pub(crate) stubborn: HashMap<String, BTreeSet<String>>,
+    pub(crate) stubborn: HashMap<String, BTreeSet<crate::drift::Difference>>,
     pub(crate) deleted: Vec<Timestamp>,
     pub(crate) now: Timestamp,
     /// How many times pods of a workload were replaced, by its name.
@@ -44,10 +48,13 @@ impl World {
             pools: pools.iter().map(|name| Pool::new(name, [])).collect(),
             workloads: BTreeMap::new(),
             history: Vec::new(),
+            floor: 0,
             standing: Standing::Acting,
             released: Released::All,
             returns: BTreeMap::new(),
+            occupied: BTreeSet::new(),
             known: Known::default(),
+            last_seen: LastSeen::default(),
             taken: BTreeSet::new(),
             max_unavailable: None,
             on_refusal: OnRefusal::HoldAll,
@@ -97,13 +104,16 @@ impl World {
             read,
             children: &children,
             history: &self.history,
+            floor: self.floor,
             standing: self.standing.clone(),
             released: self.released.clone(),
             returns: &self.returns,
             last_completed: None,
             max_unavailable: self.max_unavailable,
             taken: &self.taken,
+            occupied: &self.occupied,
             known: &self.known,
+            last_seen: &self.last_seen,
             refused: &BTreeMap::new(),
             on_refusal: self.on_refusal,
             stubborn: &self.stubborn,
@@ -114,6 +124,12 @@ impl World {
 
     /// Carries out a plan, or the first writes of it.
     pub(crate) fn carry_out(&mut self, plan: &Plan, at_most: usize) {
+        self.write(plan, at_most);
+        let children = self.children();
+        self.last_seen.look(&outlook(&self.set, &self.pools, &children.iter().collect::<Vec<_>>()));
+    }
+
+    fn write(&mut self, plan: &Plan, at_most: usize) {
         let mut left = at_most;
         let mut next = || {
             let goes = left > 0;
@@ -185,6 +201,11 @@ impl World {
     pub(crate) fn workload(&mut self, pool: &str) -> &mut Value {
         let of = |object: &&mut Value| object["metadata"]["labels"][names::POOL_NAME] == pool;
         self.workloads.values_mut().find(of).unwrap()
+    }
+
+    /// Somebody deletes the workload of a pool.
+    pub(crate) fn remove(&mut self, pool: &str) {
+        self.workloads.retain(|_, object| object["metadata"]["labels"][names::POOL_NAME] != pool);
     }
 
     /// Puts in a workload as somebody else made it.

@@ -113,3 +113,25 @@ fn defect_14_a_label_that_is_too_long_is_an_error_that_names_it() {
     let workload = RawWorkload(workload(deployment(), json!([]))).read(PATH).unwrap();
     assert!(Renderer::new(owner, workload, &revision).unwrap().render(&Pool::new(&"p".repeat(63), [])).is_ok());
 }
+
+/// There an API server makes of it 1,215,752,191 pods in each pool.
+#[test]
+fn replicas_that_are_no_number_of_pods_are_refused() {
+    for (given, allowed) in [(json!(0), true), (json!(2_147_483_647), true), (json!(99_999_999_999_i64), false)] {
+        let replace = json!([{"operation": "add", "path": "/spec/replicas", "value": given}]);
+        assert_eq!(renderer(deployment(), patches(replace)).render(&Pool::new("a", [])).is_ok(), allowed, "{given}");
+    }
+    for given in [json!(-1), json!(1.5), json!("3")] {
+        let mut template = deployment();
+        template["deploymentTemplate"]["spec"]["replicas"] = given.clone();
+        let said = refused(template, json!([]), "a");
+        assert_eq!(said, format!("spec.replicas of the workload: {given} is not an integer of 0 to 2147483647"));
+    }
+}
+
+#[test]
+fn a_template_that_was_copied_from_a_workload_says_nothing_of_drovers_own() {
+    let mut template = deployment();
+    template["deploymentTemplate"]["metadata"]["annotations"][names::KEPT_TEMPLATE] = json!("x");
+    assert_eq!(render(template, json!([]), "a")["metadata"], render(deployment(), json!([]), "a")["metadata"]);
+}

@@ -41,7 +41,7 @@ impl LeaseElection {
             next: sent + self.store.settings.renew_every,
             acts: false,
         };
-        self.leadership.prepare(Tenure { term: reign.term, from: self.not_before, until: Some(reign.until) });
+        self.leadership.prepare(Tenure { term: reign.term, from: self.not_before, until: reign.until });
         loop {
             if let Err(ended) = self.hold(&mut reign, stop).await {
                 return ended;

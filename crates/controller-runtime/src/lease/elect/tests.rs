@@ -345,15 +345,3 @@ async fn a_paused_leader_wakes_without_a_permit() {
     a.leadership.subscribe().wait_for(|state| *state == LeaderState::Leading { term: 2 }).await.unwrap();
     assert_eq!(a.leadership.permit().unwrap().term(), 2);
 }
-
-#[tokio::test(start_paused = true)]
-async fn without_rivals_it_leads_until_it_stops() {
-    let alone = Unopposed::new("me".into(), LeaseMetrics::default());
-    let (leadership, stop) = (alone.leadership(), CancellationToken::new());
-    let task = tokio::spawn(alone.run(stop.clone()));
-    tokio::time::sleep(Duration::from_hours(1)).await;
-    assert_eq!(leadership.permit().unwrap().term(), 1);
-    stop.cancel();
-    task.await.unwrap();
-    assert!(leadership.permit().is_err());
-}

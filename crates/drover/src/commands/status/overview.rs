@@ -3,6 +3,7 @@
 use api::fleet_rollout::Phase;
 
 use crate::progress::{Progress, Units};
+use crate::target::Kind;
 use crate::text::{Line, Tone, hang};
 use crate::view::{look, row};
 
@@ -11,14 +12,19 @@ pub(super) fn lines(all: &[Progress], namespace: Option<&str>, width: usize) -> 
     if all.is_empty() {
         let place = namespace.map_or_else(|| "any namespace".to_owned(), |name| format!("namespace {name}"));
         let text = format!(
-            "no rollouts in {place}: Drover upgrades DaemonSets with the annotation {}: auto and updateStrategy OnDelete",
+            "no rollouts in {place}: Drover upgrades DaemonSets with the annotation {}: auto and updateStrategy OnDelete, and \
+             YurtAppSets",
             api::names::UPDATE_STRATEGY
         );
         return hang(Tone::Plain, &Line::new(), &Line::new(), &text, width);
     }
-    let title = |run: &Progress| match namespace {
-        Some(_) => run.target.clone(),
-        None => format!("{}/{}", run.namespace, run.target),
+    let title = |run: &Progress| {
+        let of_pools = run.kind == Kind::YurtAppSet.as_str();
+        let target = if of_pools { format!("yas/{}", run.target) } else { run.target.clone() };
+        match namespace {
+            Some(_) => target,
+            None => format!("{}/{target}", run.namespace),
+        }
     };
     let names: Vec<String> = all.iter().map(|run| format!("{} r{}", title(run), run.revision)).collect();
     let rows: Vec<(Line, Units)> = all
