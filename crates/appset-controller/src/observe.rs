@@ -24,8 +24,8 @@ use crate::plan::{self, Input, Outlook, Pace, Plan, Read, Standing};
 use crate::pools::{Pool, select};
 use crate::revisions::Revision;
 use crate::rollout::{Turn, strategy};
-use planned::Basis;
 pub(crate) use occupied::Occupied;
+use planned::Basis;
 pub(crate) use planned::Planned;
 pub(crate) use quorum::Unread;
 

@@ -165,8 +165,9 @@ impl Renderer {
         let described = |field: &str| object["metadata"].get(field).cloned().unwrap_or_else(|| json!({}));
         let mut annotations = described("annotations");
         // What Drover itself says there, a template that was copied from a workload must not.
-        for own in [names::RENDERED, names::TEMPLATE, names::KEPT_TEMPLATE] {
-            annotations.as_object_mut().map(|annotations| annotations.remove(own));
+        if let Some(annotations) = annotations.as_object_mut() {
+            annotations
+                .retain(|key, _| ![names::RENDERED, names::TEMPLATE, names::KEPT_TEMPLATE].contains(&key.as_str()));
         }
         let metadata = json!({
             "name": names::workload(self.kind, name, pool),

@@ -36,8 +36,9 @@ const FEWEST: u32 = 2;
 const APPLIES: u32 = 200;
 /// So long without a write the controller is at rest; it may write a status up to a second late.
 const QUIET: Duration = Duration::from_secs(3);
-/// What happened is told in an event at once, and how often it happened again within 10 s of the last time it was told.
-const TOLD: Duration = Duration::from_secs(12);
+/// What happened is told in an event at once, and how often it happened again 10 s later, then 20 s, 40 s and so on while it goes on:
+/// rollouts of few pools follow each other so closely that it does.
+const TOLD: Duration = Duration::from_secs(90);
 /// How long it is looked on when there is nothing to do.
 const IDLE: Duration = Duration::from_mins(1);
 
@@ -91,7 +92,7 @@ impl AppsetBench {
                     figures.add(writer, one);
                 }
             }
-            ledger.await_quiet(Writer::Controller, TOLD, stage.patience()).await?;
+            ledger.await_quiet(Writer::Controller, TOLD, stage.patience() + 2 * TOLD).await?;
             say(&format!("{pools} pools: nothing changes for {} s\n", IDLE.as_secs()))?;
             let since = Timestamp::now();
             tokio::time::sleep(IDLE).await;

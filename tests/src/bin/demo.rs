@@ -67,7 +67,7 @@ async fn obey(command: Command) -> Result<ExitCode> {
             () = ended => Ok(ExitCode::from(INTERRUPTED)),
         },
         Command::Dev { nodes, pools } => {
-            demo::dev::leave_running(nodes, pools, ended).await?;
+            Box::pin(demo::dev::leave_running(nodes, pools, ended)).await?;
             Ok(ExitCode::SUCCESS)
         }
     }

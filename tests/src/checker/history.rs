@@ -1,6 +1,6 @@
 //! What became of every object, in order, with the times at which it was public.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use api::annotations::{UpdateStrategy, max_unavailable, update_strategy};
 use api::approval_request::ApprovalPoint;
@@ -118,10 +118,12 @@ impl History {
     /// the watcher when a change was public.
     pub(super) fn new(notes: &[Note], calls: &[Call]) -> Self {
         let publications = publications(calls);
-        let mut history = Self::default();
+        let (mut history, mut heard) = (Self::default(), HashSet::new());
         for note in notes {
             let published = when(note, &publications);
-            if published.exact {
+            // What a list tells again, after a watch broke, was heard of before.
+            let is_news = heard.insert(&note.version);
+            if is_news && published.exact {
                 history.lateness = history.lateness.max(note.received.duration_since(published.latest));
             }
             history.add(note, published);

@@ -1,5 +1,6 @@
 //! A checker that cannot fail is a defect: each rule is broken here, beside a run that comes as close as is right.
 
+mod late;
 mod story;
 mod waves;
 
@@ -41,24 +42,6 @@ fn starts_up_to_the_budget_are_right_and_one_more_is_not() {
     assert_eq!(broken(&verdict), [Rule::Budget], "{verdict}");
     assert_eq!((verdict.most_started, verdict.most_down), (3, 3));
     assert!(verdict.violations[0].what.starts_with("3 down with this start"), "{verdict}");
-}
-
-#[test]
-fn news_against_a_start_counts_when_a_watch_can_have_brought_it() {
-    let late = |delay: i64| {
-        let mut story = Story::released(10, "10%");
-        story.set_ready(1_000, "agent", "n1", false);
-        story.restart(1_000 + delay, "agent", "n2");
-        story.verdict()
-    };
-    let soon = late(150);
-    assert_eq!(broken(&soon), []);
-    assert_eq!(
-        soon.tightest.map(|tight| (tight.down, tight.allowed)),
-        Some((2, 1)),
-        "the tighter count stands beside it"
-    );
-    assert_eq!(broken(&late(250)), [Rule::Budget]);
 }
 
 #[test]

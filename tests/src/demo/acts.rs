@@ -182,8 +182,9 @@ impl Acts {
     ) -> Result<()> {
         let mut audience =
             Audience { stage: &self.stage, fleet: &mut self.fleet, screen, pictures: &mut self.pictures };
-        let played =
-            audience.watch(begin(&self.stage), done, linger).await.with_context(|| format!("playing: {name}"))?;
+        let played = Box::pin(audience.watch(begin(&self.stage), done, linger))
+            .await
+            .with_context(|| format!("playing: {name}"))?;
         let took = played.done.duration_since(played.began);
         let lost = played.last.look.all.lost;
         let ending = if played.finished {

@@ -20,7 +20,7 @@ const FOREVER: u32 = 36_000;
 #[tokio::test]
 async fn each_waits_for_the_other_pool_by_pool_and_for_its_service_when_that_dies() -> Result<()> {
     let bed = Bed::start().await?;
-    let mut pair = Pair::start(&bed).await?;
+    let mut pair = Box::pin(Pair::start(&bed)).await?;
     a_gateway_before_the_applications_of_its_pool(&bed, &mut pair).await?;
     an_application_before_the_agent_of_its_pool(&bed, &mut pair).await
 }

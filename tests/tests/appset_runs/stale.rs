@@ -167,15 +167,17 @@ async fn play(bed: &Bed, name: &str, faults: &str, stateful: bool) -> Result<()>
     Ok(())
 }
 
-/// Deletes a workload by hand, and lets a pool go for less than it takes to be seen by who is behind.
+/// Deletes a workload by hand, and lets a pool go until its workload is gone.
 async fn disturb(scenario: &Scenario<'_>) -> Result<()> {
     let child = scenario.estate.child(WEB, &scenario.pool(2)).await?;
     let kind = child["kind"].as_str().unwrap_or_default();
     let name = child["metadata"]["name"].as_str().unwrap_or_default();
     scenario.estate.objects("apps/v1", kind).delete(name, &DeleteParams::background()).await?;
-    for label in [Value::Null, json!(scenario.estate.namespace)] {
-        scenario.estate.label_pool(&scenario.pool(4), &json!({SCENE_LABEL: label})).await?;
-        tokio::time::sleep(Duration::from_millis(400)).await;
-    }
-    Ok(())
+    let goes = scenario.pool(4);
+    scenario.estate.label_pool(&goes, &json!({SCENE_LABEL: Value::Null})).await?;
+    eventually("the end of its workload", LONG, async || {
+        Ok((!scenario.estate.children(WEB).await?.contains_key(&goes)).then_some(()))
+    })
+    .await?;
+    scenario.estate.label_pool(&goes, &json!({SCENE_LABEL: scenario.estate.namespace})).await
 }

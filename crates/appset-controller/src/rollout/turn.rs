@@ -8,7 +8,7 @@ use planner::strategy::Amount;
 use super::rules;
 use crate::context::Context;
 use crate::observe::Snapshot;
-use crate::plan::{Action, Plan, Released, Step};
+use crate::plan::{Action, Hold, Plan, Released, Step};
 
 /// What a run says of the writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +43,9 @@ impl Turn {
             (Action::Delete { .. }, _) | (_, Released::All | Released::Unbound) => true,
             (Action::Create { .. } | Action::Apply { .. }, Released::These { pools, .. }) => pools.contains(&step.pool),
         };
-        self.returns.is_empty() && !unbound.left_out && unbound.steps.iter().all(may)
+        // Nothing is read with quorum for the sake of a pool that waits.
+        let would_be_made = |hold: &Hold| matches!(hold, Hold::Unconfirmed);
+        let waits = unbound.holds.iter().any(|(pool, hold)| would_be_made(hold) && !self.released.lets(pool));
+        self.returns.is_empty() && !unbound.left_out && !waits && unbound.steps.iter().all(may)
     }
 }

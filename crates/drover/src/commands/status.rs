@@ -74,7 +74,7 @@ pub(super) async fn run(options: Options) -> Result<(), Failure> {
     let timing = options.durations.timing();
     let shown = Shown { options: &options, timing, cluster: &cluster };
     match (&options.target, options.output, options.watch) {
-        (Some(target), None, true) => shown.follow(target).await,
+        (Some(target), None, true) => Box::pin(shown.follow(target)).await,
         (None, None, true) => shown.follow_all().await,
         (Some(target), output, _) => {
             let run = find(&cluster, target).await?;

@@ -5,7 +5,7 @@ use appset_controller::plan::{Action, Cause};
 use planner::rollout::{Hold, PoolReport, Track};
 
 use super::{held, say};
-use crate::app_set::{AppSet, PlannedSet};
+use crate::app_set::{AppSet, PlannedSet, notices};
 use crate::progress::{Pods, State};
 use crate::text::{Line, Tone};
 
@@ -56,12 +56,14 @@ impl SetScene<'_> {
             lines.extend(self.say(tone, &format!("its workload is not what the spec asks for: {own}")));
         }
         lines.extend(self.drift(name));
-        let own = self.held(name);
-        let hold = plan.report.hold.as_ref().filter(|hold| !matches!(hold, Hold::Halted) && own != Some(*hold));
+        let mine = self.held(name);
+        let hold = plan.report.hold.as_ref().filter(|hold| !matches!(hold, Hold::Halted) && mine != Some(*hold));
         lines.extend(
             hold.into_iter()
                 .flat_map(|hold| held(&format!("the run is held: {}", of_pools(hold)), hold, self.target, self.width)),
         );
+        let notices = notices(&self.app_set.set, self.app_set.is_newest(self.run));
+        lines.extend(notices.iter().flat_map(|notice| self.say(Tone::Call, &format!("! {notice}"))));
         Some(lines)
     }
 

@@ -231,6 +231,12 @@ impl Story {
         self.call(at, "update", &target, 200, &json!({}), &json!({"spec": {"holderIdentity": holder}}));
     }
 
+    /// The watcher hears of everything so much later.
+    pub(super) fn hear_late(&mut self, by: i64) {
+        let late = self.notes.iter_mut().filter(|(_, note)| !note.at_first);
+        late.for_each(|(_, note)| note.received += SignedDuration::from_millis(by));
+    }
+
     pub(super) fn verdict(&self) -> Verdict {
         self.judged(Ending::Open, &rules())
     }

@@ -45,8 +45,6 @@ pub(super) struct Fleet {
     dark: BTreeSet<String>,
     /// Workloads that are being rolled out, since when, by pool.
     changing: BTreeMap<String, Timestamp>,
-    /// Pools whose workload somebody deleted, and that were not given a revision since.
-    remade: BTreeSet<String>,
     restarts: BTreeMap<String, u32>,
     /// A process ended that had made the run at this time, and had told nothing of it.
     untold: Option<Timestamp>,
@@ -80,7 +78,6 @@ impl Fleet {
             failing: BTreeSet::new(),
             dark: BTreeSet::new(),
             changing: BTreeMap::new(),
-            remade: BTreeSet::new(),
             restarts: BTreeMap::new(),
             untold: None,
         };
@@ -138,7 +135,6 @@ impl Fleet {
     pub(super) fn delete(&mut self, pools: &[&str]) {
         for pool in pools {
             self.changing.remove(*pool);
-            self.remade.insert((*pool).to_owned());
             self.world.remove(pool);
         }
     }
@@ -275,11 +271,6 @@ impl Fleet {
         self.is_lit(pool) && since.is_some_and(|since| since < SignedDuration::from_secs(ROLLOUT))
     }
 
-    /// Whether what is rolled out there is what somebody deleted.
-    pub(super) fn is_remade(&self, pool: &str) -> bool {
-        self.remade.contains(pool)
-    }
-
     pub(super) fn is_lit(&self, pool: &str) -> bool {
         !self.dark.contains(pool)
     }
@@ -335,7 +326,6 @@ impl Fleet {
             let managed = json!([{"manager": names::FIELD_MANAGER, "operation": "Apply", "time": time}]);
             self.world.workload(&step.pool)["metadata"]["managedFields"] = managed;
             if let Some(start) = planned.steps.iter().find(|start| *start.pool == *step.pool) {
-                self.remade.remove(&step.pool);
                 self.run.activate(start, self.world.now);
             }
             let template = |specs: &BTreeMap<String, Value>| specs.get(&step.pool).map(|spec| spec["template"].clone());

@@ -38,7 +38,9 @@ pub(super) enum ChangeError {
     Read { file: String, source: std::io::Error },
     #[error("{file} is no YAML or JSON: {source}")]
     Parse { file: String, source: Box<serde_saphyr::Error> },
-    #[error("{file} is a {found}, not a DaemonSet of apps/v1\n→ one object for each file")]
+    #[error(
+        "{file} is a {found}, not a DaemonSet of apps/v1\n→ plans are made for DaemonSets, one object for each file"
+    )]
     Kind { file: String, found: String },
     #[error("{file}: {source}")]
     Decode { file: String, source: serde_json::Error },
