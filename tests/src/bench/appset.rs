@@ -74,7 +74,7 @@ impl AppsetBench {
     async fn measure(&self, pools: u32) -> Result<Figures> {
         let started = Instant::now();
         let mut stage = Stage::set(pools).await.context("setting up a cluster")?;
-        let course = Course::follow(&stage.cluster.client()?).await?;
+        let course = Course::follow(stage.cluster.kubeconfig()).await?;
         say(&format!("{pools} pools: the cluster is there after {:.0} s\n", started.elapsed().as_secs_f32()))?;
         let troupe = stage.engage(&self.controller, &course).await?;
         let mut figures = Figures::new(pools);

@@ -1,16 +1,16 @@
 //! What the watcher sees of the workloads.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use futures::{Stream, StreamExt as _};
-use kube::Client;
 use kube::api::WatchEvent;
 use serde::Deserialize;
-use tokio::task::JoinHandle;
+use tokio::runtime::{Builder, Runtime};
 
 use super::ledger::Writer;
 use crate::bench::slim;
@@ -20,7 +20,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Follows all Deployments until it is dropped.
 pub(super) struct Course {
     seen: Arc<Mutex<Seen>>,
-    follower: JoinHandle<()>,
+    /// A thread of its own: the API server ends the watch of who reads too slowly, and the audit log takes its time to read.
+    runtime: Option<Runtime>,
 }
 
 #[derive(Debug, Default)]
@@ -81,11 +82,20 @@ struct Status {
 
 impl Course {
     /// Follows from now on.
-    pub(super) async fn follow(client: &Client) -> Result<Self> {
-        let events = slim::follow::<Workload>(client, "/apis/apps/v1/deployments", None).await?;
-        let seen = Arc::<Mutex<Seen>>::default();
-        let follower = tokio::spawn(take_all(events, seen.clone()));
-        Ok(Self { seen, follower })
+    pub(super) async fn follow(kubeconfig: &Path) -> Result<Self> {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().context("starting a runtime")?;
+        let (seen, kubeconfig) = (Arc::<Mutex<Seen>>::default(), kubeconfig.to_owned());
+        let began = runtime.spawn({
+            let seen = seen.clone();
+            async move {
+                let client = slim::client(&kubeconfig).await?;
+                let events = slim::follow::<Workload>(&client, "/apis/apps/v1/deployments", None).await?;
+                tokio::spawn(take_all(events, seen));
+                anyhow::Ok(())
+            }
+        });
+        began.await.context("following Deployments")??;
+        Ok(Self { seen, runtime: Some(runtime) })
     }
 
     /// How many MODIFIED events there were in a namespace.
@@ -103,14 +113,16 @@ impl Course {
     ) -> Result<()> {
         let deadline = Instant::now() + patience;
         loop {
-            let (there, done) = self.look(|seen| seen.count(namespace, image));
+            let (there, done) = self.look(|seen| match &seen.failed {
+                Some(why) => bail!("nothing is seen any more: {why}"),
+                None => Ok(seen.count(namespace, image)),
+            })?;
             if done == pools as usize && there == done {
                 return Ok(());
             }
             ensure!(
                 Instant::now() < deadline,
-                "after {patience:?} {done} of {there} workloads in {namespace} run {image}, {pools} are wanted{}",
-                self.look(|seen| seen.failed.as_ref().map(|why| format!("; {why}"))).unwrap_or_default()
+                "after {patience:?} {done} of {there} workloads in {namespace} run {image}, {pools} are wanted"
             );
             tokio::time::sleep(LOOK_EVERY).await;
         }
@@ -134,7 +146,9 @@ impl Course {
 
 impl Drop for Course {
     fn drop(&mut self) {
-        self.follower.abort();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
