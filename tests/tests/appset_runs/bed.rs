@@ -11,7 +11,7 @@ use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use tests::checker::{Deeds, Judge, SetVerdict};
 use tests::fixture::{APPSET_CONTROLLER, AppSet, Estate, Pace, Service, ServiceSpec, Testbed, eventually};
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex as Turn, MutexGuard, OnceCell};
 
 use super::{STRATEGY, WEB};
 
@@ -22,6 +22,12 @@ const QUIET: Duration = Duration::from_secs(2);
 pub(crate) struct Bed {
     pub(crate) testbed: Testbed,
     deeds: Mutex<Deeds>,
+}
+
+/// A cluster whose controllers are there one after the other: only one of them can lead.
+pub(crate) struct Lonely {
+    bed: OnceCell<Bed>,
+    turn: Turn<()>,
 }
 
 /// A scenario: pools of its own, and the YurtAppSet [`WEB`].
@@ -60,6 +66,18 @@ pub(crate) async fn shared() -> Result<&'static (Bed, Service)> {
         Ok((bed, service))
     };
     SHARED.get_or_try_init(start).await
+}
+
+impl Lonely {
+    pub(crate) const fn new() -> Self {
+        Self { bed: OnceCell::const_new(), turn: Turn::const_new(()) }
+    }
+
+    /// The cluster, once nobody else has it.
+    pub(crate) async fn turn(&'static self) -> Result<(&'static Bed, MutexGuard<'static, ()>)> {
+        let turn = self.turn.lock().await;
+        Ok((self.bed.get_or_try_init(Bed::start).await?, turn))
+    }
 }
 
 impl Bed {

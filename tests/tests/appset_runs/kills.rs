@@ -7,22 +7,16 @@ use anyhow::{Context as _, Result, ensure};
 use api::fleet_rollout::Phase;
 use serde_json::json;
 use tests::fixture::{AppSet, Service, eventually};
-use tokio::sync::OnceCell;
 
-use super::bed::{Bed, Scenario, short_lived};
+use super::bed::{Bed, Lonely, Scenario, short_lived};
 use super::{LONG, WEB, waves};
 
-/// The cluster of those whose controllers die, which are one after the other: only one of them can lead.
-pub(crate) async fn lonely() -> Result<(&'static Bed, tokio::sync::MutexGuard<'static, ()>)> {
-    static BED: OnceCell<Bed> = OnceCell::const_new();
-    static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-    let turn = TURN.lock().await;
-    Ok((BED.get_or_try_init(Bed::start).await?, turn))
-}
+/// The cluster of those whose controllers die.
+pub(crate) static MORTAL: Lonely = Lonely::new();
 
 #[tokio::test]
 async fn killed_at_four_moments_it_goes_on_where_it_was() -> Result<()> {
-    let (bed, _turn) = lonely().await?;
+    let (bed, _turn) = MORTAL.turn().await?;
     // Each of these comes in its life for sure: the first revision is being made, then shown; the second is recorded, then given.
     let faults = [
         "kill-after:2:patch/deployments",
@@ -48,7 +42,7 @@ async fn soak_a_crash_after_any_write_changes_nothing_in_the_end() -> Result<()>
 }
 
 async fn at_every_write(when: &str) -> Result<()> {
-    let (bed, _turn) = lonely().await?;
+    let (bed, _turn) = MORTAL.turn().await?;
     let mut write = 1;
     while crash(bed, &format!("{when}-{write}"), &[&format!("kill-{when}:{write}")], true).await? > 0 {
         write += 1;

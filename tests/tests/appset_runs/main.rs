@@ -2,6 +2,7 @@
 //! are two. Every scenario ends before the audit log's judge.
 
 mod bed;
+mod behind;
 mod bounds;
 mod dependencies;
 mod failures;
@@ -15,7 +16,6 @@ mod repairs;
 mod replicas;
 mod run;
 mod sequences;
-mod stale;
 mod standing;
 mod steering;
 mod strategies;

@@ -5,12 +5,12 @@ use api::fleet_rollout::Phase;
 use serde_json::json;
 
 use super::bed::short_lived;
-use super::kills::lonely;
+use super::kills::MORTAL;
 use super::{LONG, WEB, waves};
 
 #[tokio::test]
 async fn the_other_one_goes_on_when_the_leader_dies() -> Result<()> {
-    let (bed, _turn) = lonely().await?;
+    let (bed, _turn) = MORTAL.turn().await?;
     let first = bed.testbed.appset_controller(short_lived()).await?;
     first.process.await_line("leading", LONG).await?;
     let second = bed.testbed.appset_controller(short_lived()).await?;

@@ -23,7 +23,7 @@ const SEEDS_VARIABLE: &str = "DROVER_SEEDS";
 const REAL_CLUSTER: &str = "tests:";
 
 /// Scenarios of such a suite that run at once: they mostly wait, so more than there are cores.
-const WAITING_TESTS: &str = "12";
+const WAITING_TESTS: &str = "14";
 
 /// A test program.
 struct Suite {

@@ -83,7 +83,8 @@ struct Status {
 impl Course {
     /// Follows from now on.
     pub(super) async fn follow(kubeconfig: &Path) -> Result<Self> {
-        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().context("starting a runtime")?;
+        let runtime =
+            Builder::new_multi_thread().worker_threads(1).enable_all().build().context("starting a runtime")?;
         let (seen, kubeconfig) = (Arc::<Mutex<Seen>>::default(), kubeconfig.to_owned());
         let began = runtime.spawn({
             let seen = seen.clone();

@@ -6,10 +6,14 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use api::names::app_set as names;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::ledger::Writer;
+
+/// As long as the label that names a YurtAppSet, in whose place it is.
+const LABEL: &str = "bench.drover.dev/stands-for-yas";
 
 /// The audit log's words about a call, as far as they matter here.
 #[derive(Deserialize)]
@@ -83,6 +87,12 @@ impl Owner {
                 "blockOwnerDeletion": true,
             }]);
             metadata.insert("ownerReferences".to_owned(), owner);
+            // The controller watches the workloads of YurtAppSets by this label: it would hold these in its memory too.
+            if let Some(labels) = metadata.get_mut("labels").and_then(Value::as_object_mut)
+                && let Some(set) = labels.remove(names::SET)
+            {
+                labels.insert(LABEL.to_owned(), set);
+            }
         }
     }
 }
@@ -98,7 +108,10 @@ mod tests {
             json!({
                 "user": {"username": user}, "requestURI": uri,
                 "objectRef": {"resource": "deployments", "name": "web-a"},
-                "requestObject": {"metadata": {"name": "web-a", "namespace": "bench", "uid": "1"}, "spec": {"replicas": replicas}},
+                "requestObject": {
+                    "metadata": {"name": "web-a", "namespace": "bench", "uid": "1", "labels": {names::SET: "web"}},
+                    "spec": {"replicas": replicas},
+                },
             })
         };
         let user = Writer::Controller.user();
@@ -116,6 +129,7 @@ mod tests {
         let body = &found["web-a"];
         assert_eq!((found.len(), &body["spec"]["replicas"]), (1, &json!(2)));
         assert_eq!(body["metadata"]["namespace"], "ideal");
+        assert_eq!((&body["metadata"]["labels"], LABEL.len()), (&json!({LABEL: "web"}), names::SET.len()));
         assert_eq!(
             (&body["metadata"]["uid"], &body["metadata"]["ownerReferences"][0]["uid"]),
             (&Value::Null, &json!("2"))

@@ -9,9 +9,11 @@ use kube::api::{DeleteParams, PostParams};
 use serde_json::{Value, json};
 use tests::fixture::{SCENE_LABEL, Service, eventually};
 
-use super::bed::{Bed, Scenario, short_lived};
-use super::kills::lonely;
+use super::bed::{Bed, Lonely, Scenario, short_lived};
 use super::{LONG, WEB, waves};
+
+/// These take the longest of all: they begin first, as the name of the module does, and have a cluster to themselves.
+static SLOWEST: Lonely = Lonely::new();
 
 /// How far every watch is behind: longer than a pool takes to change, and than the next thing that a user does.
 const BEHIND: &str = "lag-1500:*:watch";
@@ -38,7 +40,7 @@ const WATCHES: [&str; 8] = [
 
 #[tokio::test]
 async fn what_is_long_past_makes_no_second_workload_and_deletes_none() -> Result<()> {
-    let (bed, _turn) = lonely().await?;
+    let (bed, _turn) = SLOWEST.turn().await?;
     let service = behind(bed, BEHIND).await?;
     let scenario = bed.scenario("behind", 5).await?;
     let web = scenario.web();
@@ -83,13 +85,13 @@ async fn what_is_long_past_makes_no_second_workload_and_deletes_none() -> Result
 
 #[tokio::test]
 async fn watches_that_show_different_moments_and_answers_that_are_lost_change_nothing_in_the_end() -> Result<()> {
-    let (bed, _turn) = lonely().await?;
+    let (bed, _turn) = SLOWEST.turn().await?;
     play(bed, "unevenly", UNEVENLY, false).await
 }
 
 #[tokio::test]
 async fn a_name_that_somebody_takes_at_the_last_moment_stays_theirs() -> Result<()> {
-    let (bed, _turn) = lonely().await?;
+    let (bed, _turn) = SLOWEST.turn().await?;
     // The first one is the dry run.
     let service = behind(bed, "delay-700:2+:patch/deployments").await?;
     let scenario = bed.scenario("taken", 1).await?;
@@ -124,7 +126,7 @@ async fn a_name_that_somebody_takes_at_the_last_moment_stays_theirs() -> Result<
 #[tokio::test]
 #[ignore = "a campaign of some 5 minutes: cargo xtask soak"]
 async fn soak_one_watch_behind_all_others_changes_nothing_in_the_end() -> Result<()> {
-    let (bed, _turn) = lonely().await?;
+    let (bed, _turn) = SLOWEST.turn().await?;
     for watch in WATCHES {
         let faults = format!("lag-1500:*:watch/{watch}");
         play(bed, watch, &faults, watch == "statefulsets").await.context(faults)?;
