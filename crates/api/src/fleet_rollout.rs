@@ -140,7 +140,8 @@ pub struct FleetRolloutSpec {
     /// any more. What is under way is watched to its end in all three. Default: `Running`.
     #[serde(default)]
     pub desired_state: DesiredState,
-    /// The run skips the rest of the soak of every wave up to and including this one. Setting it again changes nothing.
+    /// The run skips the rest of the soak of every wave up to and including this one, and passes one of a YurtAppSet of which no pool
+    /// is left. Setting it again changes nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
     pub promoted_through: Option<String>,

@@ -2,7 +2,8 @@
 //!
 //! Such a workload keeps its name and selector for ever, and its pod template, with OpenYurt's label of the revision in it, until the
 //! YurtAppSet asks for another one in this pool. The template is kept as it is, not as it should be: where a patch did not do in
-//! OpenYurt what it says (defect 5), what it says is done with the next change, as a change that is rolled out.
+//! OpenYurt what it says (defect 5), what it says is done with the next change, as a change that is rolled out. Replicas that somebody
+//! set through the subresource `scale`, such as an autoscaler, are kept in the same way, until the YurtAppSet asks for others.
 
 use api::names::app_set as names;
 use serde_json::{Map, Value, json};
@@ -33,19 +34,21 @@ enum Pods {
     Labelled(String),
 }
 
-/// Fields of a StatefulSet that cannot be changed; OpenYurt's have them as they were made.
-const FIXED: [&str; 4] = ["selector", "serviceName", "volumeClaimTemplates", "podManagementPolicy"];
-
 /// What to apply to a workload, so that it is what is rendered as far as it can be. `same_revision`: the workload was made from the
 /// revision that is rendered, by OpenYurt or by Drover.
 pub fn body(rendered: &Rendered, child: &Child, same_revision: bool) -> Body {
     let mut body = rendered.body.clone();
     let spec = child.spec.value();
     let recorded = child.annotations.get(names::TEMPLATE).map(String::as_str);
-    let template = rendered.template.to_string();
     if rendered.name() != child.name {
         body["metadata"]["name"] = child.name.as_str().into();
-        keep_fixed(&mut body, &spec);
+        keep_fixed(&mut body, &spec, same_revision);
+    }
+    keep_replicas(&mut body, child);
+    // What a version before this one recorded of the same template stays recorded: an upgrade of Drover writes nothing.
+    let recorded = recorded.map(|recorded| (recorded, rendered.is_of(recorded)));
+    if let Some((recorded, true)) = recorded {
+        annotate(&mut body, names::TEMPLATE, recorded);
     }
     let live = &spec["template"];
     let wanted = &rendered.body["spec"]["template"];
@@ -63,7 +66,7 @@ pub fn body(rendered: &Rendered, child: &Child, same_revision: bool) -> Body {
         }
     };
     // What is left out now shows only in what was recorded; where nothing was, nothing but the label can be left out.
-    let others = recorded.is_some_and(|recorded| recorded != template);
+    let others = recorded.is_some_and(|(_, same)| !same);
     let unlabelled = revision_on_pods(live).is_some() && !labelled;
     let let_go = was_kept && !kept;
     let restarts =
@@ -79,7 +82,7 @@ fn pods(rendered: &Rendered, child: &Child, live: &Value, same_revision: bool) -
     let recorded = child.annotations.get(names::TEMPLATE);
     let labelled = || with_revision(&rendered.body["spec"]["template"], revision);
     let unchanged = match recorded {
-        Some(recorded) => *recorded == rendered.template.to_string(),
+        Some(recorded) => rendered.is_of(recorded),
         None => same_revision || drift::differences("", &labelled(), live).is_empty(),
     };
     let hash = Hash::of(live);
@@ -90,6 +93,18 @@ fn pods(rendered: &Rendered, child: &Child, live: &Value, same_revision: bool) -
         // There is nothing left to keep but the label.
         (true, false) => Pods::Labelled(revision.to_owned()),
     }
+}
+
+/// What is not done as the YurtAppSet asks for it, of workloads that keep the replicas with which they were adopted.
+pub fn kept_replicas<'a>(children: impl Iterator<Item = &'a Child>) -> Option<String> {
+    let mut keep = children.filter(|child| child.annotations.contains_key(names::KEPT_REPLICAS));
+    let Child { kind, name, .. } = keep.next()?;
+    let more = Some(keep.count()).filter(|more| *more > 0).map_or_else(String::new, |more| format!(" and {more} more"));
+    let kind = kind.as_str();
+    Some(format!(
+        "the replicas of {kind} {name}{more} stay as an autoscaler or kubectl scale set them before Drover took it over, until the \
+         YurtAppSet asks for others"
+    ))
 }
 
 /// Whether who owns the fields of a workload has to be changed before this is applied: yurt-manager owns some, or Drover owns replicas
@@ -162,12 +177,36 @@ fn with_revision(template: &Value, revision: &str) -> Value {
     labelled
 }
 
-fn keep_fixed(body: &mut Value, live: &Value) {
+/// Keeps the selector, which nobody can change, and the other fields of a StatefulSet that cannot be changed, as they are written there.
+/// Where another revision asks for something else in one of these, that is tried, so that the API server says what it has against it.
+fn keep_fixed(body: &mut Value, live: &Value, same_revision: bool) {
     let Some(spec) = body.get_mut("spec").and_then(Value::as_object_mut) else { return };
-    for field in FIXED {
-        if let Some(value) = live.get(field) {
-            spec.insert(field.to_owned(), value.clone());
+    let left_out = [
+        ("selector", Value::Null),
+        ("serviceName", json!("")),
+        ("volumeClaimTemplates", json!([])),
+        ("podManagementPolicy", json!("OrderedReady")),
+    ];
+    for (field, left_out) in left_out {
+        let Some(there) = live.get(field) else { continue };
+        let asked = spec.get(field).unwrap_or(&left_out);
+        let is_other = field != "selector" && !drift::differences(field, asked, there).is_empty();
+        if same_revision || !is_other {
+            spec.insert(field.to_owned(), there.clone());
         }
+    }
+}
+
+/// Leaves replicas to whoever set them before the workload was adopted, as long as the YurtAppSet asks for as many as it did then.
+fn keep_replicas(body: &mut Value, child: &Child) {
+    let Some(asked) = body.pointer("/spec/replicas").map(Value::to_string) else { return };
+    let keeps = match child.annotations.get(names::KEPT_REPLICAS) {
+        Some(then) => *then == asked,
+        None => child.managers.scaled && !child.annotations.contains_key(names::TEMPLATE),
+    };
+    if let Some(spec) = body.get_mut("spec").and_then(Value::as_object_mut).filter(|_| keeps) {
+        spec.remove("replicas");
+        annotate(body, names::KEPT_REPLICAS, &asked);
     }
 }
 

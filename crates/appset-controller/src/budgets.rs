@@ -23,18 +23,24 @@ pub struct Rules {
 
 /// Reads the snapshot of a strategy in a FleetRollout.
 pub fn rules(snapshot: &given::Strategy) -> Result<Rules, given::StrategyError> {
-    let mut strategy = Strategy::try_from(snapshot)?;
-    if snapshot.max_unavailable.is_none() {
-        strategy.max_unavailable = Amount::Count(UNBOUND);
+    Ok(Rules::of(Strategy::try_from(snapshot)?, snapshot))
+}
+
+impl Rules {
+    /// The same of a strategy that was read already.
+    pub fn of(mut strategy: Strategy, snapshot: &given::Strategy) -> Self {
+        if snapshot.max_unavailable.is_none() {
+            strategy.max_unavailable = Amount::Count(UNBOUND);
+        }
+        if snapshot.offline.max_unavailable.is_none() {
+            strategy.catch_up_max_unavailable = Amount::Count(UNBOUND);
+        }
+        if snapshot.slow_start.is_none() {
+            strategy.slow_start = SlowStart::None;
+        }
+        let max_unavailable = strategy.max_unavailable_per_pool.take();
+        Self { strategy, max_unavailable }
     }
-    if snapshot.offline.max_unavailable.is_none() {
-        strategy.catch_up_max_unavailable = Amount::Count(UNBOUND);
-    }
-    if snapshot.slow_start.is_none() {
-        strategy.slow_start = SlowStart::None;
-    }
-    let max_unavailable = strategy.max_unavailable_per_pool.take();
-    Ok(Rules { strategy, max_unavailable })
 }
 
 /// The strategy of a YurtAppSet that names none: every pool gets the revision at once, and pools that fail stop no other, as with

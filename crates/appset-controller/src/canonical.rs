@@ -7,11 +7,16 @@
 //! write where nothing was said (null, and empty objects in a few places) is left out, so that the revisions of OpenYurt, which are
 //! made of such types, read the same as what their users wrote.
 
+mod quantity;
+mod spelling;
+
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use serde_json::{Number, Value};
+
+pub(crate) use quantity::Quantity;
 
 /// Empty objects under these keys say nothing; Go's types write them all the same.
 const EMPTY_IN_GO: [&str; 5] = ["metadata", "resources", "status", "strategy", "updateStrategy"];
@@ -76,6 +81,13 @@ pub fn text(value: &Value) -> String {
     let mut text = String::new();
     write(value, &mut text);
     text
+}
+
+/// The text of what an API server makes of a workload, or of a part of it: another spelling of the same has the same text. Quantities
+/// are the same by their amount (`0.5` and `500m`), and what is empty is left out in more places. Of a value with neither it is
+/// [`text`].
+pub fn meaning(value: &Value) -> String {
+    text(&spelling::normal(value))
 }
 
 /// Whether two values mean the same.

@@ -17,6 +17,10 @@ pub use object::{Child, Controller, Counts, Managers};
 pub use spec::Spec;
 pub(crate) use wire::Object;
 
+/// So much of a `generateName` the API server keeps: a name has 63 characters, of which 5 are random (Kubernetes'
+/// `maxGeneratedNameLength`).
+const MAX_GENERATE_NAME: usize = 58;
+
 /// The workloads of a YurtAppSet.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Family<'a> {
@@ -104,12 +108,8 @@ impl Child {
     /// The pool that it is for: what its selector says, which nobody can change, or else its label or annotation.
     pub fn pool(&self) -> Option<&str> {
         let said = || self.labels.get(names::POOL_NAME).or_else(|| self.annotations.get(names::REF_POOL));
-        let known = self.selected_pool().or_else(|| said().map(String::as_str));
+        let known = self.spec.pool().or_else(|| said().map(String::as_str));
         known.filter(|pool| !pool.is_empty())
-    }
-
-    fn selected_pool(&self) -> Option<&str> {
-        self.spec.pool()
     }
 
     /// Which of two in one pool is the pool's: one that stays, then the older one, whose pods are more likely to serve. It does not
@@ -121,11 +121,13 @@ impl Child {
     /// Whether everything is on it that OpenYurt (or Drover) puts on the workload of a pool.
     fn is_openyurts(&self, owner: &Owner, pool: &str) -> bool {
         let label = |key: &str| self.labels.get(key).map(String::as_str);
-        let named = self.name.starts_with(&format!("{}-{pool}-", owner.name));
+        let mut prefix = format!("{}-{pool}-", owner.name);
+        prefix.truncate(prefix.floor_char_boundary(MAX_GENERATE_NAME));
+        let named = self.name.starts_with(&prefix);
         label(names::SET) == Some(&owner.name)
             && label(names::POOL_NAME) == Some(pool)
             && self.annotations.get(names::REF_POOL).map(String::as_str) == Some(pool)
-            && self.selected_pool() == Some(pool)
+            && self.spec.pool() == Some(pool)
             && (named || self.name == names::workload(self.kind, &owner.name, pool))
             && !self.leaving
     }

@@ -71,7 +71,7 @@ pub(crate) enum Deed {
 /// told how it stands, nor go on when something else is asked for.
 pub(crate) async fn steps(context: &Context, snapshot: &Snapshot, memory: &mut Memory, plan: &mut Plan) -> Done {
     let (mut done, mut left) = (Done::default(), Vec::new());
-    memory.troubles.keep(&plan.steps, &plan.holds);
+    memory.troubles.keep(plan);
     if !memory.stubborn.is_empty() {
         let there: HashSet<&str> = snapshot.children().iter().map(|child| child.uid.as_str()).collect();
         memory.stubborn.retain(|uid, _| there.contains(uid.as_str()));
@@ -80,6 +80,13 @@ pub(crate) async fn steps(context: &Context, snapshot: &Snapshot, memory: &mut M
     for (pool, why, left) in memory.troubles.held(&plan.holds, now) {
         done.look_again(left);
         done.failures.written.insert(pool.to_owned(), why.to_owned());
+    }
+    for (name, why) in memory.troubles.undeleted() {
+        // It waits for others because it failed.
+        if matches!(plan.spared.get(name), Some(Hold::Deletions { .. })) {
+            plan.spared.remove(name);
+            done.failures.deleted.insert(name.to_owned(), why.to_owned());
+        }
     }
     let mut due = Vec::with_capacity(plan.steps.len());
     for step in &plan.steps {
@@ -98,9 +105,15 @@ pub(crate) async fn steps(context: &Context, snapshot: &Snapshot, memory: &mut M
         due.into_iter().map(|step| carry_out(context, snapshot, run.as_deref(), step, &began)).collect();
     let mut outcomes = pin!(stream::iter(writes).buffer_unordered(usize::from(context.config.writes_at_once)));
     while let Some((step, fate)) = outcomes.next().await {
-        if let (Fate::Unanswered(_), Some(doubt)) = (&fate, Doubt::of(step)) {
-            memory.doubts.push(doubt);
-            done.doubtful.push(step.pool.clone());
+        if let Fate::Unanswered(_) = fate {
+            match Doubt::of(step) {
+                Some(doubt) => {
+                    memory.doubts.push(doubt);
+                    done.doubtful.push(step.pool.clone());
+                }
+                // A deletion, of which nobody knows whether it was carried out.
+                None => memory.deleted.get_or_insert_default().push(Timestamp::now()),
+            }
         }
         let outcome = match fate {
             Fate::Written { left } => {
@@ -130,10 +143,6 @@ pub(crate) async fn steps(context: &Context, snapshot: &Snapshot, memory: &mut M
             Fate::Failed(why) | Fate::Unanswered(why) => {
                 let wait = memory.troubles.begin(step, &why, Instant::now());
                 done.look_again(wait);
-                if let Action::Delete { .. } = step.action {
-                    // Nobody knows whether it was carried out.
-                    memory.deleted.get_or_insert_default().push(Timestamp::now());
-                }
                 done.fail(step, why);
                 "failed"
             }

@@ -46,18 +46,7 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 pub struct Refusals {
     /// What waits: all of its pools, or only those in which it is refused.
-    pub hold: Held,
-}
-
-/// What waits for a spec that is not refused.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Held {
-    /// All pools.
-    #[default]
-    All,
-    /// Those in which it is refused.
-    Refused,
+    pub hold: OnRefusal,
 }
 
 /// How many workloads are deleted.
@@ -121,16 +110,6 @@ impl ServiceConfig for Config {
     }
 }
 
-impl Held {
-    /// As plans take it.
-    pub fn on_refusal(self) -> OnRefusal {
-        match self {
-            Self::All => OnRefusal::HoldAll,
-            Self::Refused => OnRefusal::HoldPools,
-        }
-    }
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -138,7 +117,7 @@ impl Default for Config {
             writes_at_once: 16,
             kube: Kube::default(),
             lease: Lease::named(crate::FIELD_MANAGER),
-            refusals: Refusals { hold: Held::default() },
+            refusals: Refusals { hold: OnRefusal::default() },
             deletions: Deletions { percent_per_minute: 10 },
             timing: Timing::default(),
             yurt_manager: YurtManager::default(),

@@ -27,9 +27,9 @@ use crate::reach::Reachable;
 const WORKLOADS: Duration = Duration::from_millis(200);
 
 /// A look costs the more the more workloads a YurtAppSet has, and these change the more often: what a change costs stays the same when
-/// looks are the rarer. So much later for each workload, and at most so late; half of it where a pool waits that may have its turn by
-/// what changed.
-const PER_WORKLOAD: Duration = Duration::from_millis(2);
+/// looks are the rarer. So much later for each workload, and at most so late; a quarter of it where a pool waits that may have its turn
+/// by what changed.
+const PER_WORKLOAD: Duration = Duration::from_millis(4);
 const LATEST: Duration = Duration::from_secs(5);
 
 /// Changes of NodePools come in bursts too, and may touch every YurtAppSet.
@@ -133,7 +133,7 @@ impl Context {
 /// How long changes of so many workloads are gathered.
 fn patience(workloads: usize, has_waiting: bool) -> Duration {
     let most = PER_WORKLOAD.saturating_mul(u32::try_from(workloads).unwrap_or(u32::MAX)).min(LATEST);
-    let most = if has_waiting { most / 2 } else { most };
+    let most = if has_waiting { most / 4 } else { most };
     most.max(WORKLOADS)
 }
 
@@ -173,13 +173,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn changes_of_many_workloads_are_gathered_for_longer_and_half_as_long_where_a_pool_waits() {
+    fn changes_of_many_workloads_are_gathered_for_longer_and_for_a_quarter_of_it_where_a_pool_waits() {
         let waits = |has_waiting| {
             [0, 20, 200, 500, 1_000, 1_000_000].map(|workloads| patience(workloads, has_waiting).as_millis())
         };
         assert_eq!(
             (waits(false), waits(true)),
-            ([200, 200, 400, 1_000, 2_000, 5_000], [200, 200, 200, 500, 1_000, 2_500])
+            ([200, 200, 800, 2_000, 4_000, 5_000], [200, 200, 200, 500, 1_000, 1_250])
         );
     }
 }

@@ -5,14 +5,11 @@
 //! be applied for ever: the planner is told which ones an apply left, and of what is there instead, so that another value is drift
 //! again.
 
-mod quantity;
-
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 
 use serde_json::{Map, Value};
 
-use crate::canonical;
-use quantity::Quantity;
+use crate::canonical::{self, Quantity};
 
 /// By which fields the items of Kubernetes' lists are told apart, by the name of the list. Items of others are told apart by their
 /// place.
@@ -71,7 +68,7 @@ fn look(wanted: &Value, live: Option<&Value>, path: &mut Vec<String>, found: &mu
             }
         }
         (Value::Array(wanted), Some(Value::Array(live))) => look_at_list(wanted, live, path, found),
-        (wanted, Some(live)) if same(wanted, live) => {}
+        (wanted, Some(live)) if same(path, wanted, live) => {}
         (_, live) => found.push(Difference::at(path, live)),
     }
 }
@@ -117,9 +114,10 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-fn same(wanted: &Value, live: &Value) -> bool {
-    canonical::same(wanted, live)
-        || Quantity::read(wanted).is_some_and(|quantity| Quantity::read(live) == Some(quantity))
+fn same(path: &[String], wanted: &Value, live: &Value) -> bool {
+    let key = |back: usize| path.iter().nth_back(back).map_or("", |part| part.trim_start_matches('.'));
+    let quantity = |value: &Value| Quantity::at(key(1), key(0), value);
+    canonical::same(wanted, live) || quantity(wanted).is_some_and(|wanted| quantity(live) == Some(wanted))
 }
 
 #[cfg(test)]
@@ -175,6 +173,33 @@ mod tests {
             differences("", &json!({"b": 0, "a": "1", "c": [1]}), &json!({"b": 1, "a": "2", "c": []})),
             ["a", "b", "c"]
         );
+    }
+
+    #[test]
+    fn a_quantity_is_compared_as_one_only_where_quantities_are() {
+        let env = |value: &str| pod(&json!({"name": "c", "env": [{"name": "A", "value": value}], "args": [value]}));
+        let at = |part: &str| format!("spec.template.spec.containers[0]{part}");
+        assert_eq!(differences("", &env("1"), &env("1.0")), [at(".args[0]"), at(".env[0].value")]);
+        let noted = |value: &str| json!({"limits": value, "annotations": {"limits": value, "storage": value}});
+        assert_eq!(
+            differences("", &noted("1Gi"), &noted("1024Mi")),
+            ["annotations.limits", "annotations.storage", "limits"]
+        );
+        let volumes = |limit: Value, divisor: &str| {
+            let field = json!({"resourceFieldRef": {"resource": "limits.cpu", "divisor": divisor}});
+            let claim = json!({"spec": {"resources": {"requests": {"storage": limit}}}});
+            json!({
+                "volumeClaimTemplates": [claim],
+                "template": {"spec": {
+                    "overhead": {"memory": limit}, "volumes": [{"name": "v", "emptyDir": {"sizeLimit": limit}}],
+                    "containers": [{"name": "c", "env": [{"name": "A", "valueFrom": field}]}],
+                }},
+            })
+        };
+        let none = Vec::<String>::new();
+        assert_eq!(differences("", &volumes(json!("1024Mi"), "1.0"), &volumes(json!("1Gi"), "1")), none);
+        assert_eq!(differences("", &volumes(json!(1_024), "1"), &volumes(json!("1Ki"), "1")), none);
+        assert_eq!(differences("", &volumes(json!("1Gi"), "1"), &volumes(json!("2Gi"), "2")).len(), 4);
     }
 
     #[test]

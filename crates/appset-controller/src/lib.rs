@@ -39,7 +39,7 @@ pub mod revisions;
 mod rollout;
 mod run;
 pub mod status;
-mod trials;
+pub mod trials;
 pub mod units;
 
 pub use config::Config;

@@ -8,6 +8,7 @@ mod workload;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use api::fleet_rollout::FleetRollout;
 use api::names::app_set as names;
 use api::node_pool::NodePool;
 use api::yurt_app_set::YurtAppSet;
@@ -106,10 +107,11 @@ impl Mirrors {
             && self.revisions.is_listed()
     }
 
-    /// For how long the watch that was silent longest has shown nothing; `None` while one has never shown anything.
-    pub(crate) fn silence(&self) -> Option<Duration> {
-        let heard =
-            [self.sets.heard()?, self.node_pools.heard()?, self.deployments.heard()?, self.stateful_sets.heard()?];
+    /// For how long the watch that was silent longest has shown nothing, that of runs among them, by which they are paused; `None` while
+    /// one has never shown anything.
+    pub(crate) fn silence(&self, runs: &Mirror<FleetRollout>) -> Option<Duration> {
+        let Self { sets, node_pools, deployments, stateful_sets, revisions: _, pools: _ } = self;
+        let heard = [sets.heard()?, node_pools.heard()?, deployments.heard()?, stateful_sets.heard()?, runs.heard()?];
         heard.iter().map(Instant::elapsed).max()
     }
 

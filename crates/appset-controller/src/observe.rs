@@ -143,6 +143,7 @@ impl Snapshot {
             return plan;
         }
         let refused = memory.trials.refused(self.set.metadata.generation);
+        let undeleted = memory.troubles.undeleted();
         let mut plan = plan::plan(&Input {
             set: &self.set,
             pools: &self.pools,
@@ -160,11 +161,12 @@ impl Snapshot {
             known: &memory.known,
             last_seen: &memory.last_seen,
             refused: &refused,
-            on_refusal: context.config.refusals.hold.on_refusal(),
+            on_refusal: context.config.refusals.hold,
             stubborn: &memory.stubborn,
             pace: Pace {
                 percent: context.config.deletions.percent_per_minute.into(),
                 recent: memory.deleted.as_deref().unwrap_or_default(),
+                failed: &undeleted.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>(),
             },
             now: self.now,
         });

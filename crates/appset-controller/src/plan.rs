@@ -20,10 +20,10 @@ use api::yurt_app_set::{InvalidSelector, YurtAppSet};
 use jiff::Timestamp;
 
 use crate::children::{Child, Family};
-use crate::pins;
 use crate::pools::{Pool, Selection, select};
 use crate::render::Owner;
 use crate::revisions::{self, Current, Record};
+use crate::{adopt, pins};
 pub use deletions::Pace;
 pub use hold::Hold;
 pub use input::{Input, OnRefusal, Read, Released, Standing};
@@ -107,6 +107,7 @@ pub fn plan(input: &Input<'_>) -> Plan {
     for child in &family.strays {
         plan.complaints.push(format!("{} {} belongs to no pool and is left alone", child.kind.as_str(), child.name));
     }
+    plan.complaints.extend(adopt::kept_replicas(family.controlled()));
     retire(&mut plan, input, &family);
     plan
 }
@@ -124,8 +125,7 @@ fn retire(plan: &mut Plan, input: &Input<'_>, family: &Family<'_>) {
     if input.standing != Standing::Acting {
         return;
     }
-    let mut used: BTreeSet<&str> =
-        family.controlled().filter_map(|child| child.labels.get(names::REVISION)).map(String::as_str).collect();
+    let mut used: BTreeSet<&str> = family.controlled().filter_map(|child| child.revision.as_deref()).collect();
     used.extend(plan.current.as_ref().map(|current| current.name.as_str()));
     used.extend(input.set.status.as_ref().map(|status| status.current_revision.as_str()));
     let pinned = pins::pins(input.set).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! Which pools a YurtAppSet or one of its tweaks is about: those it names and those its selector chooses.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use api::node_pool::NodePool;
 use api::yurt_app_set::{InvalidSelector, Selector, YurtAppSetSpec};
@@ -19,7 +20,7 @@ pub struct Pool {
     /// Its status does not say that none of its nodes is Ready. One that says nothing counts as reachable.
     pub reachable: bool,
     /// Its labels, by key.
-    labels: Vec<(Name, Name)>,
+    labels: Arc<[(Name, Name)]>,
 }
 
 /// Some pools: those of these names, and those that a selector chooses.
@@ -58,7 +59,7 @@ impl Pool {
     }
 
     /// Its labels, by key.
-    pub fn labels(&self) -> &[(Name, Name)] {
+    pub const fn labels(&self) -> &Arc<[(Name, Name)]> {
         &self.labels
     }
 }

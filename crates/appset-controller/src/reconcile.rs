@@ -83,6 +83,8 @@ pub(crate) async fn reconcile(context: Arc<Context>, key: Uid) -> Result<Requeue
         }
         Ok(set) => advance(&context, &seen, set, &mut memory).await,
         Err(unreadable) => {
+            // What was told of what it was counts no more.
+            context.desk.release(key);
             let late = publish::unreadable(&context, &seen, &mut memory, unreadable).await;
             late.map(|late| late.map_or(Requeue::Await, Requeue::After))
         }
@@ -103,6 +105,7 @@ async fn advance(
     set: &Arc<YurtAppSet>,
     memory: &mut Memory,
 ) -> Result<Requeue, Error> {
+    rollout::expire(context, seen, set);
     commit::resolve(context, &seen.namespace, &mut memory.doubts).await?;
     let mut snapshot = Snapshot::mirrored(context, seen, set);
     pace::recall(context, &snapshot, memory);

@@ -8,6 +8,7 @@ mod bound;
 mod error;
 mod patch;
 mod stamp;
+mod structures;
 
 use api::names::app_set::{self as names, WorkloadKind};
 use api::yurt_app_set::{Template, Tweak, Workload, YurtAppSet};
@@ -15,7 +16,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use planner::strategy::Amount;
 use serde_json::{Map, Value, json};
 
-use crate::canonical::Hash;
+use crate::canonical::{self, Hash};
 use crate::pools::{Choice, Pool};
 pub use bound::keeps_bound;
 pub use error::RenderError;
@@ -23,6 +24,11 @@ use patch::Patches;
 
 /// Where a workload stands in a YurtAppSet.
 pub(crate) const PATH: &str = "spec.workload";
+
+/// Annotations that a template copied from a workload has, and that are not its user's to write: Drover's own, and the number that the
+/// Deployment controller counts, which it would put back for ever.
+const NOT_ASKED_FOR: [&str; 5] =
+    [names::RENDERED, names::TEMPLATE, names::KEPT_TEMPLATE, names::KEPT_REPLICAS, "deployment.kubernetes.io/revision"];
 
 /// Whose workloads are rendered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +69,7 @@ pub struct Rendered {
     pub pool: String,
     /// The whole object, to be applied.
     pub body: Value,
-    /// The pod template's hash. Pods restart when it changes, and only then.
+    /// The hash of what the pod template means. Pods restart when it changes, and only then.
     pub template: Hash,
     /// Which tweaks are about the pool, by their place in the list: pools with the same are alike to an API server.
     pub tweaks: Vec<usize>,
@@ -74,6 +80,18 @@ impl Owner {
     pub fn of(set: &YurtAppSet) -> Self {
         let ObjectMeta { name, namespace, uid, .. } = set.metadata.clone();
         Self { name: name.unwrap_or_default(), namespace: namespace.unwrap_or_default(), uid: uid.unwrap_or_default() }
+    }
+
+    /// What its objects say of it.
+    pub fn reference(&self) -> Value {
+        json!({
+            "apiVersion": "apps.openyurt.io/v1beta1",
+            "kind": "YurtAppSet",
+            "name": self.name,
+            "uid": self.uid,
+            "controller": true,
+            "blockOwnerDeletion": true,
+        })
     }
 }
 
@@ -121,15 +139,17 @@ impl Renderer {
             }
             patches.extend(*index, &tweak.tweaks.patches);
         }
+        structures::put_in(self.kind, &mut object);
         patches.apply(&mut object, pool)?;
         drop_nulls(&mut object);
+        structures::take_out(self.kind, &mut object);
         if let Some(most) = self.max_unavailable {
             bound::bound(self.kind, &mut object, most);
         }
         stamp::stamp(&mut object, &self.stamps(pool))?;
         stamp::check_labels(&object, &pool.name)?;
         stamp::check_replicas(&object)?;
-        let template = Hash::of(&object["spec"]["template"]);
+        let template = Hash::of_text(&canonical::meaning(&object["spec"]["template"]));
         let mut body = self.identified(object, &pool.name);
         annotate(&mut body, names::TEMPLATE, &template.to_string());
         seal(&mut body);
@@ -161,27 +181,17 @@ impl Renderer {
 
     /// The object as this YurtAppSet's own. Of the metadata of a patched object only what describes it counts.
     fn identified(&self, mut object: Value, pool: &str) -> Value {
-        let Owner { name, namespace, uid } = &self.owner;
         let described = |field: &str| object["metadata"].get(field).cloned().unwrap_or_else(|| json!({}));
         let mut annotations = described("annotations");
-        // What Drover itself says there, a template that was copied from a workload must not.
         if let Some(annotations) = annotations.as_object_mut() {
-            annotations
-                .retain(|key, _| ![names::RENDERED, names::TEMPLATE, names::KEPT_TEMPLATE].contains(&key.as_str()));
+            annotations.retain(|key, _| !NOT_ASKED_FOR.contains(&key.as_str()));
         }
         let metadata = json!({
-            "name": names::workload(self.kind, name, pool),
-            "namespace": namespace,
+            "name": names::workload(self.kind, &self.owner.name, pool),
+            "namespace": self.owner.namespace,
             "labels": described("labels"),
             "annotations": annotations,
-            "ownerReferences": [{
-                "apiVersion": "apps.openyurt.io/v1beta1",
-                "kind": "YurtAppSet",
-                "name": name,
-                "uid": uid,
-                "controller": true,
-                "blockOwnerDeletion": true,
-            }],
+            "ownerReferences": [self.owner.reference()],
         });
         json!({"apiVersion": "apps/v1", "kind": self.kind.as_str(), "metadata": metadata, "spec": object.get_mut("spec").map(Value::take)})
     }
@@ -191,6 +201,11 @@ impl Rendered {
     /// The name of the object.
     pub fn name(&self) -> &str {
         self.body["metadata"]["name"].as_str().unwrap_or_default()
+    }
+
+    /// Whether this was recorded of its pod template. Drover used to record the template as it is written, whatever it means.
+    pub fn is_of(&self, recorded: &str) -> bool {
+        recorded == self.template.to_string() || recorded == Hash::of(&self.body["spec"]["template"]).to_string()
     }
 }
 

@@ -77,8 +77,17 @@ pub fn current(owner: &Owner, workload: &Value, collisions: i64, history: &[Revi
     let newest = own().map(|revision| revision.number).max().unwrap_or(0).max(floor);
     // A name that is no label's value, as OpenYurt makes them of long names, cannot be written on workloads.
     let usable = |revision: &&Revision| revision.name.len() <= names::MAX_LABEL_VALUE && !revision.leaving;
-    let equal = own().filter(usable).filter(|revision| revision.workload.text() == text);
-    if let Some(equal) = equal.max_by(|one, other| (one.number, &one.name).cmp(&(other.number, &other.name))) {
+    let newest_of = |is_equal: &dyn Fn(&Revision) -> bool| {
+        let equal = own().filter(usable).filter(|revision| is_equal(revision));
+        equal.max_by(|one, other| (one.number, &one.name).cmp(&(other.number, &other.name)))
+    };
+    let equal = newest_of(&|revision| revision.workload.text() == text);
+    // Another spelling of the same is the same: OpenYurt's revisions have Go's.
+    let equal = equal.or_else(|| {
+        let meaning = canonical::meaning(workload);
+        newest_of(&|revision| canonical::meaning(&revision.workload.value()) == meaning)
+    });
+    if let Some(equal) = equal {
         let record = if equal.number == newest {
             Record::Kept
         } else {

@@ -5,7 +5,6 @@
 //! writes: [`look`] says what is to be written now, and [`settle`] tells the run what was.
 
 mod errors;
-mod rules;
 mod turn;
 
 use std::mem;
@@ -18,7 +17,7 @@ use controller_runtime::rollouts::{self, Beginning, Rollout, Target};
 use jiff::{SignedDuration, Timestamp};
 use planner::rollout::{self as runs, Met, Progress, View};
 
-use crate::budgets;
+use crate::budgets::{self, Rules};
 use crate::commit::{self, Deed, Done, Unrecorded};
 use crate::context::Context;
 use crate::memory::Memory;
@@ -46,6 +45,11 @@ pub(crate) struct Look {
     is_newest: bool,
     /// Why nothing may be written: there is no revision, or no run.
     pub(crate) failed: Option<Error>,
+}
+
+/// What was told of an older spec of a YurtAppSet counts no more, however long it takes until something can be told of this one.
+pub(crate) fn expire(context: &Context, seen: &SeenSet, set: &YurtAppSet) {
+    context.desk.expire(target(seen, set), generation(set));
 }
 
 /// Plans what is to be written of a snapshot, with the newest revision recorded and its run begun. `None` while something is waited
@@ -232,9 +236,13 @@ async fn stand_still(
     if let Some(last) = known.or_else(last) {
         begin(context, target, memory, &last).await?;
     }
+    let unreadable = select(&snapshot.set.spec, &snapshot.pools).err();
+    if let (Some(why), Some(rollout)) = (&unreadable, &mut memory.rollout) {
+        let why = runs::Hold::RevisionRefused { why: why.to_string() };
+        desk.hold(target, rollout, &standing(context, snapshot).unwrap_or(why));
+    }
     // Without its pools a run would seem to be done.
-    let is_readable = select(&snapshot.set.spec, &snapshot.pools).is_ok();
-    let Some(mut rollout) = memory.rollout.take_if(|_| is_readable) else {
+    let Some(mut rollout) = memory.rollout.take_if(|_| unreadable.is_none()) else {
         desk.withdraw(target, generation(&snapshot.set));
         return Ok(None);
     };
@@ -265,21 +273,20 @@ fn conduct(
     turn: &mut Turn,
 ) -> runs::Plan {
     let desk = &context.desk;
-    let rules = rules::of(rollout);
+    let rules = rules(rollout);
     let children = snapshot.children();
     let scene = Scene {
         outlook: &snapshot.outlook(&children),
         unbound,
         revision: &rollout.object.spec.revision.name,
         reach: &context.reachable.now(),
-        failing: &memory.troubles.failing(&unbound.steps),
+        failing: &memory.troubles.failing(&unbound.steps, snapshot.now),
         now: snapshot.now,
     };
     let units = Units::of(&scene, &mut memory.sightings);
     if rollout.is_unrecorded() {
         // A process before this one made the run, and ended before its first status: what it began holds its slots.
-        let made = rollout.object.metadata.creation_timestamp.as_ref().map_or(snapshot.now, |made| made.0);
-        units.begun_since(made).for_each(|(step, at)| rollout.run.activate(&step, at));
+        units.begun_since(rollout.began).for_each(|(step, at)| rollout.run.activate(&step, at));
     }
     let (approvals, dependencies) = (desk.approvals(rollout), desk.progress(target, &rules.strategy));
     let last_completed = turn.last_completed.as_deref().map(Into::into);
@@ -296,9 +303,13 @@ fn conduct(
     let mut plan = units.plan(&course, mem::take(&mut rollout.run));
     rollout.run = mem::take(&mut plan.run);
     // Nothing goes back before the status says why: after a crash in between the revision would be taken for a good one.
-    let returning =
-        if rollout.is_halt_told() { Returning::of(&units, &plan, &rules.strategy) } else { Returning::default() };
-    let is_back = plan.rollback.is_some() && rollout.is_halt_told() && returning.is_over();
+    let may_return = plan.rollback.is_some() && rollout.is_halt_told();
+    let returning = if may_return {
+        Returning::of(&units, &plan, &rollout.run, &rules.strategy, rollout.began)
+    } else {
+        Returning::default()
+    };
+    let is_back = may_return && returning.is_over();
     desk.roll_back(target, rollout, is_back, || {
         let to = turn.last_completed.as_deref().unwrap_or_default();
         format!("the pools that got the revision that failed are back at {to}; the spec is as it was: change it, or nothing goes on")
@@ -306,6 +317,15 @@ fn conduct(
     turn.released = units.released(&plan);
     turn.returns = returning.pools;
     plan
+}
+
+/// The rules of a run over pools. While there are none that can be followed the run itself holds, and these say nothing.
+fn rules(rollout: &Rollout) -> Rules {
+    let strategy = rollout.rules.strategy().clone();
+    match &rollout.object.spec.strategy {
+        Some(snapshot) => Rules::of(strategy, snapshot),
+        None => Rules { strategy, max_unavailable: None },
+    }
 }
 
 /// The newest revision, if it is recorded.
@@ -337,7 +357,8 @@ fn generation(set: &YurtAppSet) -> i64 {
 
 /// How far what is known may be believed.
 fn view(context: &Context, now: Timestamp) -> View {
-    let silence = context.mirrors.silence().and_then(|silence| SignedDuration::try_from(silence).ok());
+    let silence = context.mirrors.silence(&context.desk.rollouts);
+    let silence = silence.and_then(|silence| SignedDuration::try_from(silence).ok());
     let heard = silence.map_or(Timestamp::MIN, |silence| now.checked_sub(silence).unwrap_or(Timestamp::MIN));
     View { since: context.began(), heard }
 }

@@ -5,11 +5,12 @@ mod message;
 
 use std::collections::BTreeMap;
 
-use api::names::app_set::{self as names, condition, condition_reason as reason};
+use api::names::app_set::{condition, condition_reason as reason};
 use api::yurt_app_set::{YurtAppSet, YurtAppSetCondition, YurtAppSetStatus};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use crate::children::Child;
 use crate::plan::{Action, Hold, Outlook, Plan};
 
 /// Steps of a plan that failed, with what the API server said.
@@ -38,11 +39,11 @@ pub fn status(
         status.collision_count = Some(current.collisions).filter(|count| *count > 0).or(status.collision_count);
     }
     let current = status.current_revision.clone();
-    let is_current = |label: Option<&String>| !current.is_empty() && label == Some(&current);
+    let is_current = |child: &Child| !current.is_empty() && child.revision.as_deref() == Some(&*current);
     let all: Vec<_> = outlook.family.controlled().collect();
     status.total_workloads = number(all.len());
     status.ready_workloads = number(all.iter().filter(|child| child.is_ready()).count());
-    let updated = all.iter().filter(|child| child.is_rolled_out() && is_current(child.labels.get(names::REVISION)));
+    let updated = all.iter().filter(|child| child.is_rolled_out() && is_current(child));
     status.updated_workloads = number(updated.count());
     for condition in conditions(outlook, plan, failures) {
         set_condition(&mut status.conditions, condition, now);

@@ -20,6 +20,9 @@ const AGAIN: Duration = Duration::from_mins(1);
 /// A webhook that takes no dry runs says so in these words. What it would say nobody knows.
 const UNTRIABLE: &str = "does not support dry run";
 
+/// A quota that is used up says so, and nothing of what is tried: whoever may not be made fails alone, and is tried again.
+const FULL: &str = "exceeded quota";
+
 /// What cannot be merged, such as two volumes of one name, or read as what it is to be, such as 1.5 replicas, the API server calls an
 /// error of its own, with code 500.
 const UNTYPED: [&str; 2] = ["failed to create typed patch object", "failed to convert new object"];
@@ -107,11 +110,22 @@ async fn ask(context: &Context, namespace: &str, trial: &Trial) -> Result<Said, 
             }
             Ok(Said::Taken)
         }
-        Err(kube::Error::Api(status)) if status.message.contains(UNTRIABLE) => Ok(Said::Taken),
-        Err(kube::Error::Api(status)) if is_verdict(status.code, &status.message) => {
-            Ok(Said::Refused { why: status.message.clone(), pools: trial.pools.clone(), until: Instant::now() + AGAIN })
-        }
-        Err(error) => Err(Untried(error)),
+        Err(error) => match verdict(&error) {
+            Some(Ok(())) => Ok(Said::Taken),
+            Some(Err(why)) => Ok(Said::Refused { why, pools: trial.pools.clone(), until: Instant::now() + AGAIN }),
+            None => Err(Untried(error)),
+        },
+    }
+}
+
+/// What an error says of that which was tried with a dry run: that the API server would not take it, in its words, or nothing that
+/// speaks against it. `None` if it is about something else, so that nobody knows.
+pub fn verdict(error: &kube::Error) -> Option<Result<(), String>> {
+    let kube::Error::Api(status) = error else { return None };
+    match &status.message {
+        said if [UNTRIABLE, FULL].iter().any(|words| said.contains(words)) => Some(Ok(())),
+        said if is_verdict(status.code, said) => Some(Err(said.clone())),
+        _ => None,
     }
 }
 
@@ -149,5 +163,15 @@ mod tests {
         assert!([400, 403, 413, 422].into_iter().all(verdict));
         assert!(![401, 404, 409, 429, 500, 503].into_iter().any(verdict));
         assert!(UNTYPED.iter().all(|untyped| is_verdict(500, &format!("{untyped} (edge/web-a): .spec.replicas"))));
+        let forbidden = |message: &str| {
+            let status = kube::core::Status { code: 403, message: message.to_owned(), ..kube::core::Status::default() };
+            super::verdict(&kube::Error::Api(Box::new(status)))
+        };
+        assert_eq!(forbidden("denied"), Some(Err("denied".to_owned())));
+        assert_eq!(
+            forbidden("deployments.apps \"web-a\" is forbidden: exceeded quota: few"),
+            Some(Ok(())),
+            "others may"
+        );
     }
 }

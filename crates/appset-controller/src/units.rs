@@ -5,26 +5,31 @@
 //! Ready, so that making a workload is a start like any other, and its failure a failure.
 //!
 //! Pools that cannot get the revision whatever the waves say (pinned, refused, their workload's name taken) are no units: they hold
-//! nobody, and their own hold says why.
+//! nobody, and their own hold says why. Only a wave that has none but refused ones, or loses its last before one has settled, proves
+//! nothing, and holds the later ones.
 
 mod reach;
 mod sightings;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use planner::fleet::{LossHistory, Name, Node, Phase, Pod, Readiness, Uid};
-use planner::rollout::{self, Control, Decided, Facts, Progress, Restart, Run, Target, Unit, UnitKind, View};
+use planner::rollout::{self, Control, Decided, Facts, Progress, Refusal, Restart, Run, Target, Unit, UnitKind, View};
 use planner::strategy::{PoolLabels, Strategy, Timing};
 
 use crate::children::{Child, Member};
 use crate::plan::{Hold, Outlook, Plan, Released};
-use crate::pools::{Pool, uid};
+use crate::pools::Pool;
 pub use reach::Reach;
 pub use sightings::Sightings;
 
 /// The revision of a pool without a workload.
 pub const NONE: &str = "none";
+
+/// That of a workload that bears the newest one's name, but whose pods would restart if it were made what that is by now: somebody
+/// changed the labels of its pool, and with them the tweaks about it. It waits for its turn as any other.
+const OUTDATED: &str = "outdated";
 
 /// What units are made from.
 #[derive(Debug)]
@@ -37,8 +42,8 @@ pub struct Scene<'a> {
     pub revision: &'a str,
     /// Who is reachable.
     pub reach: &'a Reach,
-    /// Pools whose last write failed and is not to be tried again yet.
-    pub failing: &'a BTreeSet<String>,
+    /// Pools whose last write failed, with why, and when it is tried again.
+    pub failing: &'a BTreeMap<String, (String, Timestamp)>,
     /// The time.
     pub now: Timestamp,
 }
@@ -59,9 +64,11 @@ pub struct Units {
 pub(crate) struct PoolUnit {
     node: Node,
     pod: [Pod; 1],
+    /// The revision that its workload's label names.
+    label: Name,
     /// It can get the revision.
     eligible: bool,
-    failing: bool,
+    failing: Option<(String, Timestamp)>,
     /// Its workload is rolled out and available.
     complete: bool,
     /// When Drover last changed its workload.
@@ -98,10 +105,15 @@ impl Units {
         let members = &outlook.family.members;
         let seen = chosen.iter().map(|pool| (*pool, members.get(pool.name.as_str()).map(|member| member.child)));
         sightings.look(*now, seen, revision, reach);
+        let outdated = unbound.steps.iter().filter(|step| step.action.upgrades()).map(|step| step.pool.as_str());
+        let outdated: BTreeSet<&str> = outdated.collect();
+        let ruled_out =
+            |pool: &Pool| unbound.holds.get(&pool.name).filter(|hold| unbound.current.is_some() && rules_out(hold));
         let unit = |pool: &&Pool| PoolUnit {
-            eligible: unbound.current.is_none() || !unbound.holds.get(&pool.name).is_some_and(rules_out),
-            failing: failing.contains(&pool.name),
+            eligible: ruled_out(pool).is_none(),
+            failing: ruled_out(pool).map_or_else(|| failing.get(&pool.name).cloned(), refused),
             ..PoolUnit::of(pool, members.get(pool.name.as_str()), sightings, *now)
+                .outdated(|unit| &*unit.label == *revision && outdated.contains(unit.name()))
         };
         Self {
             revision: Name::from(*revision),
@@ -158,7 +170,7 @@ impl Units {
     /// why not.
     pub fn released(&self, plan: &rollout::Plan) -> Released {
         let started = plan.steps.iter().map(|step| step.pool.to_string());
-        let current = self.pools.iter().filter(|unit| *unit.revision() == self.revision).map(PoolUnit::name);
+        let current = self.pools.iter().filter(|unit| unit.is_current(&self.revision)).map(PoolUnit::name);
         let pools: BTreeSet<String> = started.chain(current.map(str::to_owned)).collect();
         let waits = plan.report.pools.iter().filter(|pool| !pools.contains(&*pool.pool));
         let waits = waits.filter_map(|pool| Some((pool.pool.to_string(), pool.holds.first()?.2.clone())));
@@ -167,7 +179,7 @@ impl Units {
 
     /// The pools that got the revision since then, with when.
     pub(crate) fn begun_since(&self, at: Timestamp) -> impl Iterator<Item = (Restart, Timestamp)> + '_ {
-        let begun = self.pools.iter().filter(|unit| *unit.revision() == self.revision);
+        let begun = self.pools.iter().filter(|unit| unit.is_current(&self.revision));
         begun.filter_map(move |unit| Some((unit.as_step(), unit.applied.filter(|applied| *applied >= at)?)))
     }
 
@@ -191,7 +203,7 @@ impl PoolUnit {
             name: name.clone(),
             uid: pool.uid,
             pool: name.clone(),
-            labels: pool.labels().into(),
+            labels: pool.labels().clone(),
             taints: [].into(),
             cordoned: false,
             link: sightings.link(pool, now),
@@ -201,11 +213,21 @@ impl PoolUnit {
             Some(child) => (workload(child, sightings, now), child.is_complete()),
         };
         let applied = member.and_then(|member| member.child.applied);
-        Self { node, pod: [pod], eligible: true, failing: false, complete, applied }
+        let label = pod.revision.clone();
+        Self { node, pod: [pod], label, eligible: true, failing: None, complete, applied }
     }
 
-    const fn as_unit(&self) -> Unit<'_> {
-        Unit { node: &self.node, pods: &self.pod, eligible: self.eligible, claimed: self.failing }
+    /// The same, not of its revision if it is outdated.
+    fn outdated(mut self, is_outdated: impl Fn(&Self) -> bool) -> Self {
+        if is_outdated(&self) {
+            self.pod[0].revision = OUTDATED.into();
+        }
+        self
+    }
+
+    fn as_unit(&self) -> Unit<'_> {
+        let refused = self.failing.as_ref().map(|(why, retry)| Refusal { why, retry: *retry });
+        Unit { node: &self.node, pods: &self.pod, eligible: self.eligible, claimed: false, refused }
     }
 
     fn as_step(&self) -> Restart {
@@ -223,8 +245,17 @@ impl PoolUnit {
         &self.node.name
     }
 
+    pub(crate) const fn uid(&self) -> Uid {
+        self.node.uid
+    }
+
+    /// The revision that it was given last.
     pub(crate) const fn revision(&self) -> &Name {
-        &self.pod[0].revision
+        &self.label
+    }
+
+    fn is_current(&self, revision: &Name) -> bool {
+        self.pod[0].revision == *revision
     }
 
     pub(crate) const fn is_reachable(&self) -> bool {
@@ -252,8 +283,8 @@ fn workload(child: &Child, sightings: &Sightings, now: Timestamp) -> Pod {
     let created = child.applied.or_else(|| child.created.parse().ok()).unwrap_or(now);
     Pod {
         name: child.name.as_str().into(),
-        uid: uid(&child.uid),
-        revision: revision.into(),
+        uid: child.id,
+        revision,
         // Since then it may be of its revision: what was so before the run's record, and is Ready, had settled.
         created,
         deleting: child.leaving,
@@ -277,6 +308,11 @@ const fn rules_out(hold: &Hold) -> bool {
         | Hold::Deletions { .. }
         | Hold::Surplus { .. } => false,
     }
+}
+
+/// Why a pool that is out of the run cannot have the revision, unless that is its user's will; nobody knows until when.
+fn refused(hold: &Hold) -> Option<(String, Timestamp)> {
+    matches!(hold, Hold::Refused(_) | Hold::NameTaken(_)).then(|| (hold.to_string(), Timestamp::MAX))
 }
 
 /// Why nothing starts, whatever the run says.

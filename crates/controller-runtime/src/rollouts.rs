@@ -25,7 +25,7 @@ mod status;
 mod strategies;
 
 pub use approvals::AskError;
-pub use begin::Beginning;
+pub use begin::{Beginning, failed_before};
 pub use dependencies::{ByName, Elsewhere, Named, Standings};
 pub use desk::{Desk, Kind, Target};
 pub use error::Error;

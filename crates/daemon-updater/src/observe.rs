@@ -118,7 +118,7 @@ fn units<'a>(state: &'a State, target: &Target, places: &Places) -> Vec<Unit<'a>
         while pods.next_if(|(name, _)| **name < node.name).is_some() {}
         let pods: &[Pod] = pods.next_if(|(name, _): &(&Name, _)| **name == node.name).map_or(&[], |(_, pods)| pods);
         if *eligible || !pods.is_empty() {
-            units.push(Unit { node, pods, eligible: *eligible, claimed: false });
+            units.push(Unit { node, pods, eligible: *eligible, claimed: false, refused: None });
         }
     }
     units

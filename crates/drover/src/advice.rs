@@ -15,7 +15,9 @@ pub fn ending(hold: &Hold) -> &'static str {
 pub fn remedy(hold: &Hold, target: &str) -> Option<String> {
     let said = match hold {
         Hold::NoBudget { scope } => format!("raise maxUnavailable of the {scope}; 0 stops it"),
-        Hold::Soak { wave, .. } => format!("drover promote {target} --through {wave}"),
+        Hold::Soak { wave, .. } | Hold::NoPoolLeft { wave } => {
+            format!("drover promote {target} --through {wave}")
+        }
         Hold::Approval { wave, point: Point::BeforeWave | Point::AfterWave } => {
             format!("drover approve {target} {wave}")
         }

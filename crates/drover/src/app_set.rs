@@ -3,6 +3,7 @@
 //! As with DaemonSets nothing is sighted here: what the objects show counts as having been so for long, and verdicts that take time
 //! are those of the run's record. What decides is appset-controller's own pure part.
 
+mod changed;
 mod planned;
 mod read;
 mod told;
@@ -19,8 +20,9 @@ use appset_controller::revisions::Revision;
 use jiff::Timestamp;
 use planner::rollout::Progress;
 
+pub use changed::Change;
 pub use planned::PlannedSet;
-pub use read::{get, read};
+pub use read::{around, get, read};
 pub use told::{is_behind, notices};
 pub use workload::Workload;
 
@@ -44,6 +46,11 @@ pub struct AppSet {
 }
 
 impl AppSet {
+    /// Where it is.
+    pub fn namespace(&self) -> String {
+        self.set.metadata.namespace.clone().unwrap_or_default()
+    }
+
     /// The workloads, as appset-controller takes them.
     pub fn children(&self) -> Vec<&Child> {
         self.workloads.iter().map(|workload| &workload.child).collect()

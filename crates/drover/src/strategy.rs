@@ -1,4 +1,4 @@
-//! The rules of a plan: those that a DaemonSet names, those of a file, or those that its annotations imply.
+//! The rules of a plan: those that its target names, those of a file, or those that hold where none are named.
 
 use std::path::Path;
 
@@ -6,7 +6,9 @@ use api::annotations::BadAnnotation;
 use api::daemon_set::DaemonSet;
 use api::names;
 use api::rollout_strategy::{RolloutStrategy, Strategy, StrategyError};
-use kube::Api;
+use api::yurt_app_set::YurtAppSet;
+use appset_controller::budgets;
+use kube::{Api, ResourceExt as _};
 use planner::strategy as plan;
 
 use crate::call::{Call, CallError};
@@ -20,7 +22,7 @@ pub enum Rules {
     Named(Box<RolloutStrategy>),
     /// Of a file.
     File(Box<Strategy>),
-    /// Of the DaemonSet's annotations.
+    /// Of a target that names none.
     Implied(Box<Strategy>),
 }
 
@@ -30,15 +32,15 @@ pub enum RulesError {
     /// The file is not one.
     #[error("{0}")]
     File(String),
-    /// The RolloutStrategy that the DaemonSet names is not there.
+    /// The RolloutStrategy that the target names is not there.
     #[error(
-        "the RolloutStrategy {name:?} that ds/{daemon_set} names is not there: its runs are held until it is\n→ apply it first, or use --strategy FILE"
+        "the RolloutStrategy {name:?} that {target} names is not there: its runs are held until it is\n→ apply it first, or use --strategy FILE"
     )]
     Missing {
         /// Its name.
         name: String,
-        /// The DaemonSet.
-        daemon_set: String,
+        /// Who names it.
+        target: String,
     },
     /// An annotation cannot be followed.
     #[error(transparent)]
@@ -70,12 +72,24 @@ pub async fn of_daemon_set(cluster: &Cluster, daemon_set: &DaemonSet) -> Result<
         let budget = api::annotations::max_unavailable(annotations)?;
         return Ok(Rules::Implied(Box::new(Strategy::implied(budget))));
     };
-    let namespace = &daemon_set.metadata.namespace;
+    named(cluster, &daemon_set.metadata.namespace, name, format!("ds/{}", daemon_set.metadata.name)).await
+}
+
+/// The rules that a YurtAppSet's runs go by.
+pub async fn of_set(cluster: &Cluster, set: &YurtAppSet) -> Result<Rules, RulesError> {
+    let given = set.metadata.annotations.as_ref().and_then(|annotations| annotations.get(names::STRATEGY));
+    let Some(name) = api::annotations::strategy(given.map(String::as_str))? else {
+        return Ok(Rules::Implied(Box::new(budgets::implied())));
+    };
+    named(cluster, &set.namespace().unwrap_or_default(), &name, format!("yas/{}", set.name_any())).await
+}
+
+async fn named(cluster: &Cluster, namespace: &str, name: &str, target: String) -> Result<Rules, RulesError> {
     let api: Api<RolloutStrategy> = Api::namespaced(cluster.client.clone(), namespace);
     let found = api.get_opt(name).await;
     let found =
         found.map_err(|error| Call::of("get", names::GROUP, "rolloutstrategies", Some(namespace)).failed(error))?;
-    let missing = || RulesError::Missing { name: name.clone(), daemon_set: daemon_set.metadata.name.clone() };
+    let missing = || RulesError::Missing { name: name.to_owned(), target };
     Ok(Rules::Named(Box::new(found.ok_or_else(missing)?)))
 }
 

@@ -31,7 +31,7 @@ pub use evidence::{Away, Evidence, PoolWindow};
 pub use facts::{Decided, Facts, Met, Point, Progress};
 pub use halt::{Halt, HaltReason};
 pub use hold::{Ending, Hold};
-pub use input::{Control, DesiredState, Input, LossSeen, Target, Unit, UnitKind, View};
+pub use input::{Control, DesiredState, Input, LossSeen, Refusal, Target, Unit, UnitKind, View};
 pub use news::News;
 pub use record::{Flight, Mark, Record, Wave};
 pub use report::{Counts, Held, PoolReport, Report, RunPhase, WaveReport, WaveState};

@@ -95,7 +95,10 @@ impl Updater {
         current.losses_seen = mirror.newest_loss();
         let places = mirror.places.values().filter_map(|place| Some((place.node.as_deref()?, place.pods_of(set))));
         let units: Vec<_> = places
-            .map(|(node, pods)| Unit { node, pods, eligible: true, claimed: claimed.contains(&node.uid) })
+            .map(|(node, pods)| {
+                let claimed = claimed.contains(&node.uid);
+                Unit { node, pods, eligible: true, claimed, refused: None }
+            })
             .collect();
         drop(current.refused.take_if(|(_, retry)| *retry <= now));
         let refused = current.refused.clone().map(|(why, retry)| Hold::Refused { why, retry });

@@ -42,6 +42,8 @@ pub struct Call {
     pub credential: String,
     /// `preconditions.uid` of a DELETE.
     pub precondition: Option<String>,
+    /// `propagationPolicy` of a DELETE: what becomes of what the object owns.
+    pub propagation: Option<String>,
     /// `metadata.uid` of the object in the answer.
     pub uid: Option<String>,
     /// `metadata.resourceVersion` of the object in the answer.
@@ -99,6 +101,7 @@ impl Call {
             agent,
             credential: user.extra.get(CREDENTIAL).and_then(|ids| ids.first()).cloned().unwrap_or_default(),
             precondition: request.preconditions.uid,
+            propagation: request.propagation,
             uid: answer.metadata.uid,
             version: answer.metadata.version,
             holder: answer.spec.and_then(|spec| spec.holder).unwrap_or_default(),
@@ -183,6 +186,8 @@ struct Target {
 #[serde(default)]
 struct Request {
     preconditions: Preconditions,
+    #[serde(rename = "propagationPolicy")]
+    propagation: Option<String>,
 }
 
 #[derive(Default, Deserialize)]

@@ -88,7 +88,8 @@ async fn a_workload_that_somebody_deletes_is_made_again_under_its_name() -> Resu
     Ok(())
 }
 
-/// An API server that writes a field otherwise than it was given must not be written to for ever.
+/// An API server that writes a field otherwise than it was given must not be written to for ever, nor a Deployment controller that
+/// counts in an annotation.
 #[tokio::test]
 async fn what_the_api_server_writes_its_own_way_is_no_drift() -> Result<()> {
     let estate = estate("own-way", 1).await?;
@@ -99,10 +100,12 @@ async fn what_the_api_server_writes_its_own_way_is_no_drift() -> Result<()> {
     });
     let set = estate.app_set("web").template("/spec/template/spec/containers", json!([odd]));
     let set = set.template("/spec/template/spec/hostNetwork", json!(false)).template("/spec/paused", json!(false));
+    let set = set.template("/metadata/annotations/deployment.kubernetes.io~1revision", json!("7"));
     estate.deploy(&set, 1).await?;
     estate.quiet(A_WHILE).await?;
     let child = estate.child("web", &estate.pools[0]).await?;
     assert_eq!(container(&child, "resources")["limits"], json!({"cpu": "500m", "memory": "1Gi"}));
     assert_eq!(container(&child, "livenessProbe"), &Value::Null);
+    assert_eq!(child["metadata"]["annotations"]["deployment.kubernetes.io/revision"], "1");
     Ok(())
 }

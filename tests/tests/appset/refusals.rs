@@ -1,8 +1,8 @@
 //! What the API server would refuse is found out before anything is changed.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde_json::{Value, json};
-use tests::fixture::{AppSet, Estate};
+use tests::fixture::{AppSet, Estate, says};
 
 use super::{A_WHILE, container, estate, has};
 
@@ -61,12 +61,25 @@ async fn item_16_tweaks_that_only_together_are_wrong_hold_every_pool_and_each_sa
     Ok(())
 }
 
-/// There a change of what cannot be changed passes, and then every write of every workload fails for ever.
+/// There a change of what cannot be changed passes, and then every write of every workload fails for ever. A pool whose workload cannot
+/// be made, here by a quota, is no reason for the others to wait, nor does it say whether they can be changed.
 #[tokio::test]
 async fn item_16_a_change_of_what_cannot_be_changed_is_said_in_the_api_servers_words() -> Result<()> {
-    let estate = estate("fixed", 2).await?;
-    let set = estate.app_set("web");
-    estate.deploy(&set, 2).await?;
+    let estate = estate("fixed", 3).await?;
+    let [unmade, others @ ..] = &estate.pools[..] else { bail!("pools: {:?}", estate.pools) };
+    let few = AppSet::new(&estate.namespace, "web").in_pools(&others.iter().map(String::as_str).collect::<Vec<_>>());
+    let first = estate.deploy(&few, 2).await?["status"]["currentRevision"].take();
+    estate.limit("count/deployments.apps", 2).await?;
+    let set = estate.app_set("web").tag("v2");
+    estate.apply(&set).await?;
+    let words = ["CreateWorkloadError", unmade, "exceeded quota"];
+    let updated = |set: &Value| {
+        let status = &set["status"];
+        says(set, "AppDispatched", "False", &words)
+            && status["currentRevision"] != first
+            && status["updatedWorkloads"] == 2
+    };
+    estate.await_set("web", "two pools of the new revision and one without", updated).await?;
     let before = specs(&estate).await?;
     let moved = set.clone().template("/spec/selector/matchLabels/more", json!("x"));
     estate.apply(&moved.template("/spec/template/metadata/labels/more", json!("x"))).await?;
@@ -75,7 +88,8 @@ async fn item_16_a_change_of_what_cannot_be_changed_is_said_in_the_api_servers_w
         .await?;
     estate.quiet(A_WHILE / 2).await?;
     assert_eq!(specs(&estate).await?, before);
-    estate.deploy(&set.tag("v2"), 2).await?;
+    estate.lift_limit().await?;
+    estate.deploy(&set.tag("v3"), 3).await?;
     Ok(())
 }
 

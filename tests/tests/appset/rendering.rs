@@ -44,6 +44,9 @@ async fn item_5_patches_do_what_rfc_6902_says() -> Result<()> {
             json!([
                 {"operation": "remove", "path": format!("{main}/command")},
                 {"operation": "remove", "path": format!("{main}/env/0")},
+                // The template says nothing of these, and OpenYurt has them all the same.
+                {"operation": "add", "path": format!("{main}/resources/limits"), "value": {"cpu": "0.5"}},
+                {"operation": "replace", "path": "/spec/strategy", "value": {"type": "Recreate"}},
             ]),
         ))
         .tweak(patches(&gone, json!([{"operation": "remove", "path": main}])))
@@ -59,6 +62,10 @@ async fn item_5_patches_do_what_rfc_6902_says() -> Result<()> {
     assert_eq!(
         (container(&child, "command"), container(&child, "env")),
         (&Value::Null, &json!([{"name": "B", "value": "2"}]))
+    );
+    assert_eq!(
+        (container(&child, "resources"), &child["spec"]["strategy"]),
+        (&json!({"limits": {"cpu": "500m"}}), &json!({"type": "Recreate"}))
     );
     let child = estate.child("web", &gone).await?;
     assert_eq!(containers(&child).as_array().map(Vec::len), Some(1));

@@ -1,9 +1,6 @@
 //! The status: right at every moment, also when something fails.
 
 use anyhow::{Context as _, Result, ensure};
-use k8s_openapi::api::core::v1::ResourceQuota;
-use kube::Api;
-use kube::api::{DeleteParams, PostParams};
 use serde_json::{Value, json};
 use tests::fixture::{Estate, SCENE_LABEL, condition, eventually};
 
@@ -88,15 +85,7 @@ async fn item_2_the_time_of_a_condition_moves_with_its_status_only() -> Result<(
 #[tokio::test]
 async fn item_7_a_pool_that_fails_is_said_and_keeps_no_other_from_succeeding() -> Result<()> {
     let estate = estate("failing", 4).await?;
-    let quotas: Api<ResourceQuota> = Api::namespaced(estate.client.clone(), &estate.namespace);
-    let quota = json!({"metadata": {"name": "few"}, "spec": {"hard": {"count/deployments.apps": "3"}}});
-    quotas.create(&PostParams::default(), &serde_json::from_value(quota)?).await.context("making a quota")?;
-    // The API server knows of a quota when its usage is counted.
-    eventually("the quota's usage", MINUTE, async || {
-        let quota = quotas.get("few").await.context("reading the quota")?;
-        Ok(quota.status.and_then(|status| status.used).filter(|used| used.contains_key("count/deployments.apps")))
-    })
-    .await?;
+    estate.limit("count/deployments.apps", 3).await?;
     estate.apply(&estate.app_set("web")).await?;
     let words = ["CreateWorkloadError", "failing-pool-", "exceeded quota: few"];
     estate.await_condition("web", "AppDispatched", "False", &words).await?;
@@ -107,7 +96,7 @@ async fn item_7_a_pool_that_fails_is_said_and_keeps_no_other_from_succeeding() -
     tokio::time::sleep(super::A_WHILE).await;
     let again = estate.writes()?.iter().filter(|call| call.resource == "deployments").count();
     ensure!(again - tried <= 8, "{} tries within {:?}", again - tried, super::A_WHILE);
-    quotas.delete("few", &DeleteParams::default()).await.context("lifting the quota")?;
+    estate.lift_limit().await?;
     estate.await_settled("web", 4).await?;
     Ok(())
 }

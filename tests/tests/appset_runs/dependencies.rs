@@ -8,7 +8,7 @@ use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
 use serde_json::{Value, json};
 use tests::fixture::{SCENE_LABEL, Service, ServiceSpec, UpdaterSpec, eventually};
-use xtask::daemonsets::{Daemon, Fixture};
+use xtask::daemonsets::{Daemon, Fixture, image_of};
 
 use super::bed::{Bed, Scenario, controller};
 use super::place::Place;
@@ -65,7 +65,7 @@ async fn an_application_before_the_agent_of_its_pool(bed: &Bed, pair: &mut Pair)
 
     let first = json!([{"name": "first", "pools": scenario.pools([2]), "soakSeconds": FOREVER}]);
     scenario.tell_strategy(&waves(&first)).await?;
-    scenario.estate.apply(&web.tag("v2")).await?;
+    scenario.estate.apply(&web.clone().tag("v2")).await?;
     scenario.await_phase(2, Phase::Soaking).await?;
     agent.release("v2").await?;
     await_told(&scenario, "agent", 2, "it waits until YurtAppSet web is up to date in its pool").await?;
@@ -80,15 +80,65 @@ async fn an_application_before_the_agent_of_its_pool(bed: &Bed, pair: &mut Pair)
     scenario.await_phase(2, Phase::Completed).await?;
     await_phase(&scenario, "agent", 2, Phase::Completed).await?;
     agent.await_ready("v2", 3, LONG).await?;
+
+    // A release of which nobody can say yet whether the API server takes it: that the one before is everywhere counts no more.
+    Box::pin(unheard(&scenario, true)).await?;
+    scenario.estate.apply(&web.tag("v3")).await?;
+    let words = ["trying the revision with a dry run", "failed calling webhook"];
+    scenario.estate.await_condition(WEB, "AppUpdated", "False", &words).await?;
+    agent.release("v3").await?;
+    await_told(&scenario, "agent", 3, "it is not known whether YurtAppSet web is up to date in its pool").await?;
+    let upgraded = agent.pods_by_node().await?.into_values().filter(|pod| image_of(pod) == Some(&*image("v3"))).count();
+    ensure!(upgraded == 0, "the agent went first on {upgraded} nodes");
+    Box::pin(unheard(&scenario, false)).await?;
+    scenario.await_phase(3, Phase::Soaking).await?;
+    tell(&scenario, WEB, 3, &json!({"promotedThrough": "first"})).await?;
+    scenario.await_phase(3, Phase::Completed).await?;
+    await_phase(&scenario, "agent", 3, Phase::Completed).await?;
     scenario.finish().await.map(drop)
+}
+
+/// The image of the agent with this tag.
+fn image(tag: &str) -> String {
+    format!("registry.local/agent:{tag}")
+}
+
+/// Whoever has to be asked about each of the scenario's Deployments is away, or nobody has to.
+async fn unheard(scenario: &Scenario<'_>, is_away: bool) -> Result<()> {
+    let namespace = &scenario.estate.namespace;
+    let webhook = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration", "metadata": {"name": namespace},
+        "webhooks": [{
+            "name": "nobody.drover.dev", "sideEffects": "None", "admissionReviewVersions": ["v1"],
+            "clientConfig": {"url": "https://127.0.0.1:1/"},
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+            "rules": [{"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["*"], "resources": ["deployments"]}],
+        }],
+    });
+    let cluster = &scenario.bed.testbed.cluster;
+    if is_away {
+        cluster.apply(&webhook.to_string()).await?;
+    } else {
+        cluster.kubectl(&["delete", "validatingwebhookconfiguration", namespace]).await?;
+    }
+    // The API server knows of it a moment later.
+    let (deployments, pool) = (scenario.estate.objects("apps/v1", "Deployment"), scenario.pool(1));
+    let name = scenario.estate.child(WEB, &pool).await?["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let params = PatchParams { dry_run: true, ..PatchParams::default() };
+    let change = Patch::Merge(json!({"metadata": {"annotations": {"tried": "yes"}}}));
+    eventually("another answer", LONG, async || {
+        let refused = deployments.patch(&name, &params, &change).await.is_err();
+        Ok((refused == is_away).then_some(()))
+    })
+    .await
 }
 
 /// Exactly these nodes get the agent's second revision, and stay the only ones.
 async fn stay_on(agent: &Daemon, nodes: &[String]) -> Result<()> {
-    let image = "registry.local/agent:v2";
+    let image = image("v2");
     let there = async || -> Result<Vec<String>> {
         let pods = agent.pods_by_node().await?.into_iter();
-        Ok(pods.filter(|(_, pod)| xtask::daemonsets::image_of(pod) == Some(image)).map(|(node, _)| node).collect())
+        Ok(pods.filter(|(_, pod)| image_of(pod) == Some(&*image)).map(|(node, _)| node).collect())
     };
     eventually(&format!("{image} on {nodes:?}"), LONG, async || Ok((there().await? == nodes).then_some(()))).await?;
     tokio::time::sleep(super::A_WHILE).await;

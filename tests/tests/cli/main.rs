@@ -2,6 +2,7 @@
 
 mod approvals;
 mod explained;
+mod foretold;
 mod halts;
 mod planned;
 mod rights;

@@ -61,7 +61,7 @@ async fn a_change_is_planned_and_nothing_happens() -> Result<()> {
     write(&object)?;
     says(&admin.asks(&["plan", "-f", &path]).await?, &["ds/other is new in planned", "9 nodes"])?;
     std::fs::write(&file, "kind: Deployment\napiVersion: apps/v1\n").context("writing a Deployment")?;
-    says(&admin.is_refused(&["plan", "-f", &path]).await?, &["is a Deployment of apps/v1, not a DaemonSet"])?;
+    says(&admin.is_refused(&["plan", "-f", &path]).await?, &["is a Deployment of apps/v1, neither a DaemonSet"])?;
 
     scene.no_more_deletes(super::A_WHILE).await?;
     let verdict = scene.finish_done().await?;

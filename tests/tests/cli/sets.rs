@@ -8,7 +8,8 @@ use api::rollout_strategy::RolloutStrategy;
 use kube::Api;
 use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
-use tests::fixture::{APPSET_CONTROLLER, AppSet, Estate, Pace, ServiceSpec, Testbed, eventually};
+use tests::fixture::{APPSET_CONTROLLER, AppSet, Estate, Pace, Service, ServiceSpec, Testbed, eventually};
+use tokio::sync::OnceCell;
 
 use super::user::{User, says};
 use super::{A_WHILE, LONG};
@@ -40,6 +41,18 @@ fn broken_in_a_shop(estate: &Estate<'_>) -> AppSet {
     web.tweak(json!({"pools": estate.pools[2..3], "tweaks": tweaks}))
 }
 
+/// One cluster and one service for everything about YurtAppSets.
+pub(super) async fn bed() -> Result<&'static Testbed> {
+    static BED: OnceCell<(Testbed, Service)> = OnceCell::const_new();
+    let made = BED.get_or_try_init(async || {
+        let bed = Testbed::for_app_sets(Pace::calm()).await?;
+        let controller = ServiceSpec::new(APPSET_CONTROLLER).env("DROVER_TIMING__FAILED_AFTER", "1s");
+        let service = bed.appset_controller(controller).await?;
+        anyhow::Ok((bed, service))
+    });
+    Ok(&made.await?.0)
+}
+
 async fn await_phase(estate: &Estate<'_>, number: i64, phase: Phase) -> Result<()> {
     let api: Api<FleetRollout> = Api::namespaced(estate.client.clone(), &estate.namespace);
     let what = format!("run {number} to be {phase:?}");
@@ -69,9 +82,7 @@ async fn passes(admin: &User, estate: &Estate<'_>, number: i64) -> Result<()> {
 
 #[tokio::test]
 async fn a_set_is_shown_pool_by_pool_and_steered_by_its_name() -> Result<()> {
-    let bed = Testbed::for_app_sets(Pace::calm()).await?;
-    let controller = ServiceSpec::new(APPSET_CONTROLLER).env("DROVER_TIMING__FAILED_AFTER", "1s");
-    let _service = bed.appset_controller(controller).await?;
+    let bed = bed().await?;
     let estate = bed.estate("sets", 5).await?;
     let admin = User::at(bed.cluster.kubeconfig(), "sets");
     let words = ["yas/web has no rollout in namespace sets: there is no YurtAppSet of that name", "→ `kubectl get yas"];

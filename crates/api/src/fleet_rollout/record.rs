@@ -209,6 +209,10 @@ struct Wave {
     /// It was passed over: too few of its units were reachable at its deadline.
     #[serde(default)]
     inconclusive: bool,
+    /// Its pools that were away when it was finished, where such pools are left as they are.
+    #[serde(default)]
+    #[schemars(length(max = MANY), inner(length(max = 63)))]
+    missed: Vec<String>,
 }
 
 #[derive(JsonSchema)]

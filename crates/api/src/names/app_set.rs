@@ -38,6 +38,10 @@ pub const TEMPLATE: &str = "drover.dev/template";
 /// not what the YurtAppSet asks for, until that changes.
 pub const KEPT_TEMPLATE: &str = "drover.dev/kept-template";
 
+/// Annotation of Drover on a workload of OpenYurt's: the replicas that the YurtAppSet asked for when the workload was adopted. It keeps
+/// those that it has, which somebody set through its subresource `scale`, until the YurtAppSet asks for others.
+pub const KEPT_REPLICAS: &str = "drover.dev/kept-replicas";
+
 /// Annotation of Drover on a YurtAppSet: the pools that keep a revision, as JSON `{"pool": "name of the revision"}`.
 pub const PINNED: &str = "drover.dev/pinned-revisions";
 
@@ -145,14 +149,16 @@ impl WorkloadKind {
 /// The name of the workload of a pool: `<set>-<pool>-<hash8>`, the same for ever.
 ///
 /// The hash is of the pair: of `a-b` in pool `c` and of `a` in pool `b-c` there are two. Long names are cut, so that what
-/// Kubernetes makes of them is valid too.
+/// Kubernetes makes of them is valid too, and a `StatefulSet`'s have no dots, which Kubernetes refuses (its
+/// `ValidateStatefulSetName`: a DNS label).
 pub fn workload(kind: WorkloadKind, set: &str, pool: &str) -> String {
-    let most = match kind {
-        WorkloadKind::Deployment => MAX_DEPLOYMENT,
-        WorkloadKind::StatefulSet => MAX_STATEFUL_SET,
+    let stem = format!("{set}-{pool}");
+    let (stem, most) = match kind {
+        WorkloadKind::Deployment => (stem, MAX_DEPLOYMENT),
+        WorkloadKind::StatefulSet => (stem.replace('.', "-"), MAX_STATEFUL_SET),
     };
     let hash = fnv1a(format!("{set}/{pool}").as_bytes());
-    cut(&format!("{set}-{pool}"), &format!("-{hash:08x}"), most)
+    cut(&stem, &format!("-{hash:08x}"), most)
 }
 
 /// The name of a revision: `<set>-<hash>`. Unlike OpenYurt's it always fits into the label [`REVISION`].
@@ -176,6 +182,13 @@ mod tests {
         // Golden: a name that changes makes a second workload in every pool.
         assert_eq!(deployment("web", "hangzhou"), "web-hangzhou-4c100a68");
         assert_ne!(deployment("a-b", "c"), deployment("a", "b-c"));
+    }
+
+    #[test]
+    fn the_name_of_a_stateful_set_has_no_dots_and_those_of_two_pools_are_two() {
+        let name = |pool: &str| workload(WorkloadKind::StatefulSet, "web", pool);
+        assert!(name("shop.north").starts_with("web-shop-north-") && name("shop.north") != name("shop-north"));
+        assert!(workload(WorkloadKind::Deployment, "web", "shop.north").starts_with("web-shop.north-"));
     }
 
     #[test]

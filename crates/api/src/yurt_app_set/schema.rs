@@ -193,7 +193,7 @@ fn tweaks() -> Value {
                             "pattern": "^(/([^~/]|~[01])*)*$",
                         },
                         "value": {
-                            "description": "What is put there by add and replace; must not be given for remove.",
+                            "description": "What is put there by add and replace, null if it is not given; must not be given for remove.",
                             "nullable": true,
                             "x-kubernetes-preserve-unknown-fields": true,
                         },

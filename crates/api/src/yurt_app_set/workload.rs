@@ -91,11 +91,11 @@ pub struct TweakPatch {
 /// What is done at a path.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Operation {
-    /// Put this there, beside what a list has.
+    /// Put this there, beside what a list has. Null takes away what is there.
     Add(Value),
     /// Take away what is there. A value, which OpenYurt lets pass, is without effect.
     Remove,
-    /// Put this in the place of what is there.
+    /// Put this in the place of what is there. Null takes it away.
     Replace(Value),
 }
 

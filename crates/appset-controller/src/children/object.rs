@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use api::names::app_set::WorkloadKind;
 use jiff::Timestamp;
+use planner::fleet::{Name, Uid};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -20,6 +21,8 @@ pub struct Child {
     pub name: String,
     /// Its UID.
     pub uid: String,
+    /// The same as a number, by which it is found the fastest.
+    pub id: Uid,
     /// The version of the object.
     pub resource_version: String,
     /// Counts changes of its spec.
@@ -28,6 +31,8 @@ pub struct Child {
     pub created: String,
     /// It is being deleted.
     pub leaving: bool,
+    /// The revision that its label names.
+    pub revision: Option<Name>,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
     /// Its annotations.
@@ -56,6 +61,8 @@ pub struct Managers {
     pub yurt_manager: bool,
     /// Drover owns its replicas.
     pub replicas: bool,
+    /// Whoever set its replicas last did so through the subresource `scale`, as an autoscaler does.
+    pub scaled: bool,
 }
 
 /// Who controls a workload.
@@ -109,7 +116,7 @@ impl Child {
         self.is_observed() && self.counts.ready >= self.replicas()
     }
 
-    /// Whether all its pods are of its newest pod template and available.
+    /// Whether all its pods are available, and of its newest pod template those that are to be.
     pub fn is_complete(&self) -> bool {
         self.is_rolled_out() && self.counts.available >= self.replicas()
     }
@@ -125,9 +132,12 @@ impl Child {
         self.is_observed() && self.counts.in_trouble
     }
 
-    /// Whether all its pods are of its newest pod template.
+    /// Whether all its pods are of its newest pod template, but for those that a StatefulSet leaves alone: the partition is done as
+    /// `kubectl rollout status` sees it.
     pub fn is_rolled_out(&self) -> bool {
-        self.is_observed() && self.counts.updated >= self.replicas() && self.counts.replicas <= self.counts.updated
+        let Counts { replicas, updated, .. } = self.counts;
+        let left = self.spec.left_alone(self.replicas());
+        self.is_observed() && updated + left >= self.replicas() && replicas <= updated + left
     }
 }
 

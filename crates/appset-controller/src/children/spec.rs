@@ -10,15 +10,36 @@ use serde_json::value::RawValue;
 pub struct Spec {
     text: Box<str>,
     replicas: Option<i64>,
+    /// As many pods, the first ones, an update leaves as they are.
+    partition: i64,
     pool: Option<Box<str>>,
 }
 
 #[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Head {
     #[serde(default)]
     replicas: Option<i64>,
     #[serde(default)]
     selector: Option<Selector>,
+    #[serde(default)]
+    update_strategy: Option<UpdateStrategy>,
+}
+
+/// Of a StatefulSet.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct UpdateStrategy {
+    #[serde(default)]
+    r#type: Option<Box<str>>,
+    #[serde(default)]
+    rolling_update: Option<RollingUpdate>,
+}
+
+#[derive(Default, Deserialize)]
+struct RollingUpdate {
+    #[serde(default)]
+    partition: Option<i64>,
 }
 
 #[derive(Default, Deserialize)]
@@ -39,6 +60,12 @@ impl Spec {
         self.replicas
     }
 
+    /// How many of so many pods stay as they are when their template changes: those below a StatefulSet's `partition`, and all where
+    /// somebody replaces them by hand (`OnDelete`).
+    pub fn left_alone(&self, replicas: i64) -> i64 {
+        self.partition.clamp(0, replicas.max(0))
+    }
+
     /// The pool that its selector names.
     pub fn pool(&self) -> Option<&str> {
         self.pool.as_deref()
@@ -53,16 +80,25 @@ impl Spec {
 impl Default for Spec {
     /// None at all.
     fn default() -> Self {
-        Self { text: "null".into(), replicas: None, pool: None }
+        Self { text: "null".into(), replicas: None, partition: 0, pool: None }
     }
 }
 
 impl From<Box<RawValue>> for Spec {
     fn from(raw: Box<RawValue>) -> Self {
         let text: Box<str> = raw.into();
-        let Head { replicas, selector } = serde_json::from_str(&text).unwrap_or_default();
+        let Head { replicas, selector, update_strategy } = serde_json::from_str(&text).unwrap_or_default();
         let pool = selector.and_then(|selector| selector.labels).and_then(|labels| labels.pool);
-        Self { text, replicas, pool }
+        let partition = update_strategy.as_ref().map_or(0, UpdateStrategy::partition);
+        Self { text, replicas, partition, pool }
+    }
+}
+
+impl UpdateStrategy {
+    fn partition(&self) -> i64 {
+        let by_hand = self.r#type.as_deref() == Some("OnDelete");
+        let rolling = || self.rolling_update.as_ref()?.partition;
+        if by_hand { i64::MAX } else { rolling().unwrap_or_default() }
     }
 }
 

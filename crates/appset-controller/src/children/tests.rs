@@ -94,6 +94,10 @@ fn defect_17_an_orphan_is_adopted_only_for_a_chosen_pool_that_has_none_and_with_
         let adopted = !family(&copy, &["a"]).members.is_empty();
         assert_eq!(adopted, path == "/metadata/labels", "{path} is {value}");
     }
+    // Of a long name the API server keeps 58 characters, and puts 5 behind them.
+    let long = "p".repeat(60);
+    let cut = [child_of(&orphan(&format!("web-{}x7k2p", "p".repeat(54)), &long))];
+    assert!(family(&cut, &[&long]).members[long.as_str()].orphan, "or it gets a twin");
     // One whose YurtAppSet was deleted and made again belongs to the one that is gone.
     let former = [changed(openyurts("web-a-x", "a", 1), "/metadata/ownerReferences/0/uid", json!("gone"))];
     assert_eq!(family(&former, &["a"]), Family { names: [("web-a-x", &former[0])].into(), ..Family::default() });
@@ -136,6 +140,35 @@ fn counts_are_believed_only_once_they_are_about_the_newest_spec() {
     assert_eq!(state(count(json!(2), 2, [3, 2, 2])), (true, false), "an old pod is left");
     assert_eq!(state(count(json!(0), 2, [0, 0, 0])), (true, true), "defect 8 of OpenYurt: scaled to 0 is ready");
     assert_eq!(state(count(Value::Null, 2, [0, 0, 0])), (false, false), "without replicas it is to have one");
+}
+
+#[test]
+fn a_stateful_set_that_leaves_pods_alone_is_complete_without_them() {
+    let of = |strategy: Value, [replicas, updated, available]: [i64; 3]| {
+        let object = json!({
+            "metadata": {"generation": 2}, "spec": {"replicas": 5, "updateStrategy": strategy},
+            "status": {
+                "observedGeneration": 2, "replicas": replicas, "updatedReplicas": updated, "availableReplicas": available,
+            },
+        });
+        Child::read(WorkloadKind::StatefulSet, &object).is_complete()
+    };
+    let partition = |first: i64| json!({"type": "RollingUpdate", "rollingUpdate": {"partition": first}});
+    for (strategy, counts, expected) in [
+        (partition(3), [5, 2, 5], true),
+        (partition(3), [5, 1, 5], false),
+        (partition(3), [5, 2, 4], false),
+        (partition(3), [6, 2, 6], false),
+        (partition(9), [5, 0, 5], true),
+        (partition(0), [5, 4, 5], false),
+        (json!({"rollingUpdate": {"partition": null}}), [5, 4, 5], false),
+        (json!({"type": "OnDelete"}), [5, 0, 5], true),
+        (json!({"type": "OnDelete"}), [5, 0, 4], false),
+        (json!({"type": "OnDelete"}), [6, 0, 6], false),
+        (Value::Null, [5, 5, 5], true),
+    ] {
+        assert_eq!(of(strategy.clone(), counts), expected, "{strategy} {counts:?}");
+    }
 }
 
 #[test]

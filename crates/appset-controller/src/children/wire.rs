@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::{Child, Controller, Counts, Managers, Spec};
+use crate::pools::uid;
 
 /// A workload, read but for its kind: the items of a list do not say theirs.
 #[derive(Debug, Default, Deserialize)]
@@ -121,15 +122,18 @@ impl Object {
         let mut hasher = DefaultHasher::new();
         (&metadata.labels, &metadata.annotations, &owners, managers).hash(&mut hasher);
         spec.hash(&mut hasher);
+        let labels = metadata.labels.unwrap_or_default();
         Child {
             kind,
             name: metadata.name,
+            id: uid(&metadata.uid),
             uid: metadata.uid,
             resource_version: metadata.resource_version,
             generation: metadata.generation,
             created: metadata.creation_timestamp.unwrap_or_default(),
             leaving: metadata.deletion_timestamp.is_some(),
-            labels: metadata.labels.unwrap_or_default(),
+            revision: labels.get(names::REVISION).map(|revision| revision.as_str().into()),
+            labels,
             annotations: metadata.annotations.unwrap_or_default(),
             controller: controller(&owners),
             applied,
@@ -160,15 +164,22 @@ impl Status {
     }
 }
 
+impl Entry<'_> {
+    fn has_replicas(&self) -> bool {
+        let fields = self.fields.and_then(|fields| serde_json::from_str::<Fields>(fields.get()).ok());
+        fields.is_some_and(|fields| fields.spec.replicas.is_some())
+    }
+}
+
 /// When Drover last changed it, and who owns what. An apply that changes nothing leaves its time alone.
 fn managed(fields: &RawValue) -> (Option<Timestamp>, Managers) {
     let entries: Vec<Entry<'_>> = serde_json::from_str(fields.get()).unwrap_or_default();
     let mut whole = entries.iter().filter(|entry| entry.subresource.is_empty());
     let ours = whole.clone().find(|entry| entry.manager == names::FIELD_MANAGER && entry.operation == "Apply");
-    let owned = ours.and_then(|entry| serde_json::from_str::<Fields>(entry.fields?.get()).ok()).unwrap_or_default();
     let managers = Managers {
         yurt_manager: whole.any(|entry| entry.manager == names::YURT_MANAGER && entry.operation == "Update"),
-        replicas: owned.spec.replicas.is_some(),
+        replicas: ours.is_some_and(Entry::has_replicas),
+        scaled: entries.iter().any(|entry| entry.subresource == "scale" && entry.has_replicas()),
     };
     (ours.and_then(|entry| entry.time), managers)
 }

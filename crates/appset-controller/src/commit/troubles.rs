@@ -1,11 +1,12 @@
 //! Writes that failed: each is tried again after a wait of its own, whatever else the YurtAppSet is looked at for.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use chassis::backoff::Backoff;
+use jiff::Timestamp;
 
-use crate::plan::{Action, Hold, Step};
+use crate::plan::{Action, Hold, Plan, Step};
 
 /// As the queue waits after reconciles that fail.
 const RETRY: Backoff = Backoff { first: Duration::from_millis(500), longest: Duration::from_mins(1) };
@@ -19,14 +20,15 @@ pub(crate) struct Troubles(HashMap<Attempt, Trouble>);
 enum Attempt {
     /// To say this in this pool: the hash of all of it.
     Write { pool: String, rendered: String },
-    /// To delete the workload of this UID.
-    Delete { uid: String },
+    /// To delete this workload.
+    Delete { name: String, uid: String },
 }
 
 #[derive(Debug)]
 struct Trouble {
     why: String,
     failures: u32,
+    tried: Instant,
     until: Instant,
 }
 
@@ -37,16 +39,18 @@ impl Troubles {
         Some((&trouble.why, trouble.until - now))
     }
 
-    /// The pools that wait because their write failed. `steps` are all that there would be without waves; a pool of which they say
-    /// nothing was looked at before, and nothing changed.
-    pub(crate) fn failing(&self, steps: &[Step]) -> BTreeSet<String> {
+    /// The pools whose write failed, each with why, and when it is tried again: also while it is, but not of what was due long ago and
+    /// waits for something else. `steps` are all that there would be without waves; a pool of which they say nothing was looked at
+    /// before, and nothing changed.
+    pub(crate) fn failing(&self, steps: &[Step], at: Timestamp) -> BTreeMap<String, (String, Timestamp)> {
         let now = Instant::now();
         let writes = steps.iter().filter(|step| !matches!(step.action, Action::Delete { .. }));
         let wanted: HashMap<&str, Attempt> = writes.map(|step| (step.pool.as_str(), Attempt::of(step))).collect();
         let failing = self.writes().filter(|(pool, attempt, trouble)| {
-            now < trouble.until && wanted.get(pool).is_none_or(|wanted| wanted == *attempt)
+            now < trouble.until + RETRY.longest && wanted.get(pool).is_none_or(|wanted| wanted == *attempt)
         });
-        failing.map(|(pool, ..)| pool.to_owned()).collect()
+        let retry = |trouble: &Trouble| at + trouble.until.saturating_duration_since(now);
+        failing.map(|(pool, _, trouble)| (pool.to_owned(), (trouble.why.clone(), retry(trouble)))).collect()
     }
 
     /// The pools that are held meanwhile, each with why its write failed, and for how much longer it waits.
@@ -64,7 +68,7 @@ impl Troubles {
         let attempt = Attempt::of(step);
         let failures = self.0.get(&attempt).map_or(0, |trouble| trouble.failures).saturating_add(1);
         let wait = RETRY.after(failures);
-        self.0.insert(attempt, Trouble { why: why.to_owned(), failures, until: now + wait });
+        self.0.insert(attempt, Trouble { why: why.to_owned(), failures, tried: now, until: now + wait });
         wait
     }
 
@@ -73,11 +77,22 @@ impl Troubles {
         self.0.remove(&Attempt::of(step));
     }
 
-    /// Forgets what is not wanted any more. A pool that failed is held until it is tried again: that is no other wish.
-    pub(super) fn keep(&mut self, steps: &[Step], holds: &BTreeMap<String, Hold>) {
+    /// The workloads whose deletion failed, each with why, in the order in which it was tried last.
+    pub(crate) fn undeleted(&self) -> Vec<(&str, &str)> {
+        let deletions = self.0.iter().filter_map(|(attempt, trouble)| Some((attempt.workload()?, trouble)));
+        let mut deletions: Vec<_> = deletions.collect();
+        deletions.sort_unstable_by_key(|(name, trouble)| (trouble.tried, *name));
+        deletions.into_iter().map(|(name, trouble)| (name, trouble.why.as_str())).collect()
+    }
+
+    /// Forgets what is not wanted any more. What failed is held until it is tried again: that is no other wish.
+    pub(super) fn keep(&mut self, plan: &Plan) {
         if !self.0.is_empty() {
-            let wanted: HashSet<_> = steps.iter().map(Attempt::of).collect();
-            let is_held = |attempt: &Attempt| attempt.pool().is_some_and(|pool| holds.contains_key(pool));
+            let wanted: HashSet<_> = plan.steps.iter().map(Attempt::of).collect();
+            let is_held = |attempt: &Attempt| {
+                attempt.pool().is_some_and(|pool| plan.holds.contains_key(pool))
+                    || attempt.workload().is_some_and(|name| plan.spared.contains_key(name))
+            };
             self.0.retain(|attempt, _| wanted.contains(attempt) || is_held(attempt));
         }
     }
@@ -93,14 +108,23 @@ impl Attempt {
             Action::Create { body } | Action::Apply { body, .. } => {
                 Self::Write { pool: step.pool.clone(), rendered: body.rendered().to_owned() }
             }
-            Action::Delete { uid, .. } => Self::Delete { uid: uid.clone() },
+            Action::Delete { name, uid, .. } => Self::Delete { name: name.clone(), uid: uid.clone() },
         }
     }
 
+    /// The pool that is written.
     fn pool(&self) -> Option<&str> {
         match self {
             Self::Write { pool, .. } => Some(pool),
             Self::Delete { .. } => None,
+        }
+    }
+
+    /// The workload that is deleted.
+    fn workload(&self) -> Option<&str> {
+        match self {
+            Self::Write { .. } => None,
+            Self::Delete { name, .. } => Some(name),
         }
     }
 }
@@ -126,7 +150,7 @@ mod tests {
         assert_eq!(troubles.waits(&step("1"), now), Some(("no", first)));
         assert!(troubles.waits(&step("1"), now + first).is_none() && troubles.waits(&step("2"), now).is_none());
         assert!(troubles.begin(&step("1"), "no", now) >= Duration::from_millis(500), "doubled, less what is scattered");
-        troubles.keep(&[step("2")], &BTreeMap::new());
+        troubles.keep(&Plan { steps: vec![step("2")], ..Plan::default() });
         assert!(troubles.waits(&step("1"), now).is_none(), "nobody wants it any more");
     }
 
@@ -138,16 +162,37 @@ mod tests {
         for _ in 0..3 {
             waits.push(troubles.begin(&step("1"), "quota", now));
             // The run holds it, so that there is no step; or there would be one.
-            assert_eq!((troubles.failing(&[]).len(), troubles.failing(&[step("1")]).len()), (1, 1));
-            assert_eq!(troubles.failing(&[step("2")]).len(), 0, "something else is tried at once");
-            troubles.keep(&[], &holds);
+            let failing = |steps: &[Step]| troubles.failing(steps, Timestamp::UNIX_EPOCH);
+            assert_eq!(failing(&[step("1")])["a"].0, "quota");
+            assert!(failing(&[])["a"].1 > Timestamp::UNIX_EPOCH);
+            assert_eq!(failing(&[step("2")]).len(), 0, "something else is tried at once");
+            troubles.keep(&Plan { holds: holds.clone(), ..Plan::default() });
             let held: Vec<_> = troubles.held(&holds, now).collect();
             assert_eq!(held, [("a", "quota", waits[waits.len() - 1])]);
             now += waits[waits.len() - 1];
             assert_eq!(troubles.held(&holds, now).count(), 0, "it is time to try again");
         }
         assert!(waits[0] < waits[1] && waits[1] < waits[2], "{waits:?}");
-        troubles.keep(&[], &BTreeMap::new());
-        assert_eq!(troubles.failing(&[]).len(), 0, "it is done, or nobody wants it any more");
+        troubles.keep(&Plan::default());
+        assert_eq!(troubles.failing(&[], Timestamp::UNIX_EPOCH).len(), 0, "it is done, or nobody wants it any more");
+    }
+
+    #[test]
+    fn a_deletion_that_failed_is_remembered_while_others_go_first_and_who_was_tried_longest_ago_is_next() {
+        let (mut troubles, now) = (Troubles::default(), Instant::now());
+        let delete = |name: &str| {
+            let (kind, name, uid) = (names::WorkloadKind::Deployment, name.to_owned(), format!("uid of {name}"));
+            Step { pool: "a".to_owned(), action: Action::Delete { kind, name, uid } }
+        };
+        troubles.begin(&step("1"), "no", now);
+        for (name, after) in [("web-a", 0), ("web-b", 1), ("web-a", 2)] {
+            troubles.begin(&delete(name), "denied", now + Duration::from_secs(after));
+        }
+        assert_eq!(troubles.undeleted(), [("web-b", "denied"), ("web-a", "denied")]);
+        let spared = BTreeMap::from([("web-b".to_owned(), Hold::Unconfirmed)]);
+        troubles.keep(&Plan { steps: vec![delete("web-c")], spared, ..Plan::default() });
+        assert_eq!(troubles.undeleted(), [("web-b", "denied")]);
+        troubles.end(&delete("web-b"));
+        assert_eq!(troubles.undeleted(), []);
     }
 }

@@ -18,7 +18,6 @@ pub(crate) type StatefulSet = Workload<true>;
 /// A workload of one of the two kinds: the items of a list do not say of which they are.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Workload<const STATEFUL: bool> {
-    uid: Uid,
     set: Option<Name>,
     pub(crate) child: Child,
 }
@@ -43,7 +42,7 @@ impl<const STATEFUL: bool> Mirrored for Workload<STATEFUL> {
     type Owner = Name;
 
     fn uid(&self) -> Uid {
-        self.uid
+        self.child.id
     }
 
     fn belongs_to(&self) -> Option<Name> {
@@ -67,6 +66,6 @@ impl<'de, const STATEFUL: bool> Deserialize<'de> for Workload<STATEFUL> {
         let child = object.into_child(Self::KIND);
         let controller = child.controller.as_ref().filter(|controller| controller.kind == "YurtAppSet");
         let set = controller.map(|controller| &controller.name).or_else(|| child.labels.get(names::SET));
-        Ok(Self { uid: child.uid.parse().unwrap_or_default(), set: set.map(|set| key(&namespace, set)), child })
+        Ok(Self { set: set.map(|set| key(&namespace, set)), child })
     }
 }

@@ -20,11 +20,14 @@ pub struct Pace<'a> {
     /// When workloads of the YurtAppSet were deleted last. A process that has just started, and does not know, counts its start as
     /// so many deletions as it may have forgotten.
     pub recent: &'a [Timestamp],
+    /// The names of workloads whose deletion failed last, in the order in which it was tried: they come after all others.
+    pub failed: &'a [String],
 }
 
 /// Adds deletions to a plan, and holds for those that have to wait.
 pub(super) fn plan(plan: &mut Plan, input: &Input<'_>, selection: &Selection<'_>, family: &Family<'_>) {
-    let unwanted = unwanted(selection, family);
+    let mut unwanted = unwanted(selection, family);
+    unwanted.sort_by_cached_key(|(_, child, _)| input.pace.failed.iter().position(|failed| *failed == child.name));
     let mut quota = Quota::of(input, family.controlled().count());
     for (pool, child, kept) in unwanted {
         let hold = match (&input.standing, input.read, kept) {
@@ -32,15 +35,20 @@ pub(super) fn plan(plan: &mut Plan, input: &Input<'_>, selection: &Selection<'_>
             (Standing::Acting, _, Some(kept)) if kept.leaving || !kept.is_ready() => {
                 Some(Hold::Surplus { pool: pool.to_owned(), kept: kept.name.clone() })
             }
+            // Nothing is read with quorum for what has to wait in any case.
+            (Standing::Acting, ..) if quota.is_spent() => {
+                plan.revisit = plan.revisit.into_iter().chain(quota.look_again(input.now)).min();
+                Some(quota.hold())
+            }
             (Standing::Acting, Read::Mirror, _) => {
                 plan.confirm = true;
                 Some(Hold::Unconfirmed)
             }
-            (Standing::Acting, Read::Quorum, _) => quota.take(),
+            (Standing::Acting, Read::Quorum, _) => {
+                quota.deleted += 1;
+                None
+            }
         };
-        if let Some(Hold::Deletions { again, .. }) = &hold {
-            plan.revisit = plan.revisit.into_iter().chain([*again]).min();
-        }
         let Some(hold) = hold else {
             let action = Action::Delete { kind: child.kind, name: child.name.clone(), uid: child.uid.clone() };
             plan.steps.push(Step { pool: pool.to_owned(), action });
@@ -68,7 +76,8 @@ fn unwanted<'a>(selection: &Selection<'_>, family: &Family<'a>) -> Vec<(&'a str,
 struct Quota {
     deleted: usize,
     allowed: usize,
-    again: Timestamp,
+    /// When the first of those that were deleted does not count any more.
+    again: Option<Timestamp>,
 }
 
 impl Quota {
@@ -82,17 +91,21 @@ impl Quota {
             0 => 0,
             percent => base.saturating_mul(percent).div_ceil(100).max(1),
         };
-        let first = recent().min().copied().unwrap_or(input.now);
-        Self { deleted, allowed, again: first.checked_add(WINDOW).unwrap_or(first) }
+        let first = recent().min().filter(|_| allowed > 0);
+        Self { deleted, allowed, again: first.and_then(|first| first.checked_add(WINDOW).ok()) }
     }
 
-    /// Takes one, or says why there is none.
-    fn take(&mut self) -> Option<Hold> {
-        if self.deleted >= self.allowed {
-            let Self { deleted, allowed, again } = *self;
-            return Some(Hold::Deletions { deleted, allowed, again });
-        }
-        self.deleted += 1;
-        None
+    const fn is_spent(&self) -> bool {
+        self.deleted >= self.allowed
+    }
+
+    const fn hold(&self) -> Hold {
+        let Self { deleted, allowed, again } = *self;
+        Hold::Deletions { deleted, allowed, again }
+    }
+
+    /// When there may be more again; `None` if never.
+    fn look_again(&self, now: Timestamp) -> Option<Timestamp> {
+        self.again.or_else(|| now.checked_add(WINDOW).ok()).filter(|_| self.allowed > 0)
     }
 }

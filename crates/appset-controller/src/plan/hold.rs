@@ -43,15 +43,15 @@ pub enum Hold {
     /// NodePools and workloads have to be read with quorum first; ends with that.
     #[error("waits until NodePools and workloads were read with quorum")]
     Unconfirmed,
-    /// As many were deleted as may be; ends with time.
-    #[error("waits: {deleted} of at most {allowed} workloads were deleted within a minute; goes on at {again}")]
+    /// As many were deleted as may be; ends with time, or where none may be with another configuration.
+    #[error("waits: {deleted} of at most {allowed} workloads were deleted within a minute; goes on {}", goes_on(*allowed, *again))]
     Deletions {
         /// How many were deleted.
         deleted: usize,
         /// How many may be.
         allowed: usize,
-        /// When it goes on.
-        again: Timestamp,
+        /// When it goes on, if that is known.
+        again: Option<Timestamp>,
     },
     /// The pool's other workload is not ready; ends with that.
     #[error("is one too many in pool {pool}, and is deleted once {kept} is ready")]
@@ -112,5 +112,14 @@ impl Hold {
             | Self::Deletions { .. }
             | Self::Surplus { .. } => false,
         }
+    }
+}
+
+/// When deletions go on, of which so many may be within a minute.
+fn goes_on(allowed: usize, again: Option<Timestamp>) -> String {
+    match again {
+        Some(at) => format!("at {at:.0}"),
+        None if allowed == 0 => "with another deletions.percent_per_minute".to_owned(),
+        None => "a minute later".to_owned(),
     }
 }

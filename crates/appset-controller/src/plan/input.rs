@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use api::yurt_app_set::YurtAppSet;
 use jiff::Timestamp;
 use planner::strategy::Amount;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::{Known, LastSeen, Pace};
 use crate::children::Child;
@@ -108,11 +110,13 @@ impl Released {
 
 /// What becomes of the other pools if the workload of one is refused, by us or by the API server, for what the revision says. A pool
 /// that is refused for its own name holds itself alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub enum OnRefusal {
     /// No pool gets the revision.
     #[default]
+    #[serde(rename = "all")]
     HoldAll,
     /// They get it.
+    #[serde(rename = "refused")]
     HoldPools,
 }

@@ -4,15 +4,14 @@
 use std::collections::HashMap;
 use std::mem;
 
-use api::names::app_set as names;
-use planner::fleet::Uid;
+use planner::fleet::{Name, Uid};
 
 use super::Outlook;
 use crate::pools::Pool;
 
 /// The names of revisions, by the UIDs of pools.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LastSeen(HashMap<Uid, String>);
+pub struct LastSeen(HashMap<Uid, Name>);
 
 impl LastSeen {
     /// Takes in who is there, after the writes. A pool that is not chosen is forgotten: its workload is one of those that are
@@ -28,21 +27,18 @@ impl LastSeen {
         for (name, pool) in &selection.pools {
             let known = before.remove(&pool.uid);
             let member = outlook.family.members.get(name).filter(|member| !member.child.leaving);
-            let revision = match member.and_then(|member| member.child.labels.get(names::REVISION)) {
-                Some(revision) => known.filter(|known| known == revision).or_else(|| Some(revision.clone())),
-                None => known,
-            };
+            let revision = member.and_then(|member| member.child.revision.clone()).or(known);
             self.0.extend(revision.map(|revision| (pool.uid, revision)));
         }
     }
 
     /// The revision of a pool's last workload.
     pub(super) fn of(&self, pool: &Pool) -> Option<&str> {
-        self.0.get(&pool.uid).map(String::as_str)
+        self.0.get(&pool.uid).map(|revision| &**revision)
     }
 
     /// All of them.
     pub(super) fn revisions(&self) -> impl Iterator<Item = &str> {
-        self.0.values().map(String::as_str)
+        self.0.values().map(|revision| &**revision)
     }
 }

@@ -7,7 +7,7 @@ use api::yurt_app_set::InvalidSelector;
 
 use super::known::{self, Found};
 use super::target::{Aim, Targets};
-use super::{Action, Body, Cause, Hold, Input, Plan, Read, Released, Standing, Step};
+use super::{Action, Body, Cause, Hold, Input, Plan, Read, Released, Standing, Step, Trial};
 use crate::adopt;
 use crate::children::{Family, Member};
 use crate::drift::Difference;
@@ -150,8 +150,12 @@ fn taken(input: &Input<'_>, family: &Family<'_>, action: &Action) -> Option<Hold
 /// Notes what an API server may refuse.
 fn try_later(plan: &mut Plan, rendered: Option<&Rendered>, action: Option<&Action>) {
     let (Some(rendered), Some(body)) = (rendered, action.and_then(Action::brings)) else { return };
+    let changes = matches!(action, Some(Action::Apply { .. }));
     let trial = plan.trials.entry(rendered.tweaks.clone());
-    let trial = trial.or_insert_with(|| super::Trial { pools: Vec::new(), body: body.clone() });
+    let trial = trial.or_insert_with(|| Trial { pools: Vec::new(), body: body.clone(), changes });
+    if changes && !trial.changes {
+        (trial.body, trial.changes) = (body.clone(), true);
+    }
     trial.pools.push(rendered.pool.clone());
 }
 
@@ -202,7 +206,7 @@ fn wave(released: &Released, pool: &str) -> Option<Hold> {
 /// What to write so that a workload is what was rendered; `None` if it is.
 fn write(input: &Input<'_>, rendered: &Rendered, revision: &str, member: Member<'_>) -> Option<Action> {
     let child = member.child;
-    let same_revision = child.labels.get(names::REVISION).map(String::as_str) == Some(revision);
+    let same_revision = child.revision.as_deref() == Some(revision);
     let adopt::Body { body, restarts, by_hand } = adopt::body(rendered, child, same_revision);
     let known = child.annotations.contains_key(names::TEMPLATE);
     let sealed = body["metadata"]["annotations"][names::RENDERED].as_str();

@@ -71,8 +71,11 @@ pub enum Cause {
 pub struct Trial {
     /// The pools that are to get the newest revision, now or in a later wave.
     pub pools: Vec<String>,
-    /// What would be applied in the first of them.
+    /// What would be applied in the first of them that has a workload, or else in the first: a quota refuses only what is made, which is
+    /// that pool's affair, and only of what is there some fields cannot be changed.
     pub body: Body,
+    /// There is a workload already where that would be applied.
+    pub changes: bool,
 }
 
 impl Body {
@@ -124,6 +127,11 @@ impl Action {
     /// Whether it only puts back fields that somebody changed.
     pub(crate) const fn is_repair(&self) -> bool {
         matches!(self, Self::Apply { cause: Cause::Drifted(_), .. })
+    }
+
+    /// Whether it brings a workload that is there something else than it was given before, for which its pods restart.
+    pub(crate) const fn upgrades(&self) -> bool {
+        matches!(self, Self::Apply { cause: Cause::Changed, restarts: true, .. })
     }
 
     /// Whether it only puts back what was, and restarts nothing that was not changed by hand.

@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use api::names::app_set as names;
-use api::yurt_app_set::RawWorkload;
 
 use super::known::{self, Found};
 use super::{Body, Hold, Input, Known, OnRefusal, Released, Standing};
@@ -93,7 +92,11 @@ impl<'a> Targets<'a> {
             let is_enough = match (&found, &input.released) {
                 (Found::Done, _) => true,
                 // What is still to be tried has to be made first, as has what may be written now.
-                (Found::Waits(tweaks), Released::Unbound) => input.taken.contains(tweaks),
+                // One that has the newest revision by name waits only if its pods would restart, as a step of the plan shows.
+                (Found::Waits(tweaks), Released::Unbound) => {
+                    let named = member.child.labels.get(names::REVISION).map(String::as_str);
+                    input.taken.contains(tweaks) && named != Some(newest_name)
+                }
                 (Found::Waits(tweaks), Released::These { pools, .. }) => {
                     !pools.contains(&pool.name) && input.taken.contains(tweaks)
                 }
@@ -218,7 +221,7 @@ impl<'a> Targets<'a> {
             if body["metadata"]["annotations"][names::RENDERED] == seal {
                 return Some((rendered, revision.name.clone()));
             }
-            if alike.is_none() && rendered.template.to_string() == template {
+            if alike.is_none() && rendered.is_of(template) {
                 alike = Some((rendered, revision.name.clone()));
             }
         }
@@ -234,7 +237,7 @@ impl<'a> Targets<'a> {
                 revision.name == name && revision.controller.as_deref().is_some_and(own)
             };
             let revision = history.iter().find(of_name)?;
-            let workload = RawWorkload(revision.workload.value()).read(PATH).ok()?;
+            let workload = revision.written().read(PATH).ok()?;
             Renderer::new(owner.clone(), workload, name).ok().map(|renderer| renderer.bounded(bound))
         });
         renderer.as_ref()?.render(pool).ok()

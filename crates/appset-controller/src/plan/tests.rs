@@ -2,6 +2,7 @@ mod adoption;
 mod deletions;
 mod holds;
 mod known;
+mod older;
 mod properties;
 pub(crate) mod world;
 

@@ -71,16 +71,4 @@ impl RenderError {
             }
         }
     }
-
-    /// A word for metrics.
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Workload(_) => "workload",
-            Self::Selector(_) => "selector",
-            Self::Pointer { .. } => "pointer",
-            Self::Patch { .. } => "patch",
-            Self::Shape { .. } => "shape",
-            Self::Label { .. } => "label",
-        }
-    }
 }

@@ -1,5 +1,6 @@
 mod defects;
 mod properties;
+mod structures;
 
 use api::yurt_app_set::RawWorkload;
 

@@ -1,6 +1,9 @@
 //! A ControllerRevision of a YurtAppSet, read and written.
 
+use std::sync::Arc;
+
 use api::names::app_set as names;
+use api::yurt_app_set::RawWorkload;
 use serde_json::{Value, json};
 
 use super::{Current, Record};
@@ -22,6 +25,8 @@ pub struct Revision {
     pub leaving: bool,
     /// `spec.workload` as it was then; null if it holds something else.
     pub workload: Canonical,
+    /// The same as its user wrote it, if that says more: what a patch is about may be what means nothing.
+    written: Option<Arc<str>>,
 }
 
 impl Revision {
@@ -35,14 +40,22 @@ impl Revision {
         if let Some(fields) = workload.as_object_mut() {
             fields.remove("$patch");
         }
+        let canonical = Canonical::of(&workload);
         Self {
             name: text("/metadata/name"),
             uid: text("/metadata/uid"),
             number: object["revision"].as_i64().unwrap_or(0),
             controller: controller.map(str::to_owned),
             leaving: object.pointer("/metadata/deletionTimestamp").is_some_and(|at| !at.is_null()),
-            workload: Canonical::of(&workload),
+            written: (canonical.value() != workload).then(|| workload.to_string().into()),
+            workload: canonical,
         }
+    }
+
+    /// `spec.workload` as its user wrote it.
+    pub fn written(&self) -> RawWorkload {
+        let written = self.written.as_deref().and_then(|written| serde_json::from_str(written).ok());
+        RawWorkload(written.unwrap_or_else(|| self.workload.value()))
     }
 }
 
@@ -69,14 +82,7 @@ pub fn body(
             "name": current.name,
             "namespace": owner.namespace,
             "labels": labels,
-            "ownerReferences": [{
-                "apiVersion": "apps.openyurt.io/v1beta1",
-                "kind": "YurtAppSet",
-                "name": owner.name,
-                "uid": owner.uid,
-                "controller": true,
-                "blockOwnerDeletion": true,
-            }],
+            "ownerReferences": [owner.reference()],
         },
         "data": {"spec": {"workload": data}},
         "revision": number,

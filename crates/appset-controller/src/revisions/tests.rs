@@ -66,9 +66,16 @@ fn a_rollback_raises_the_number_of_the_older_revision() {
 /// Defect 13 of OpenYurt: its types write more in one version than in another, and every pool restarts.
 #[test]
 fn defect_13_what_types_add_makes_no_revision() {
-    let user = asked(1);
+    let limits = |cpu: &str, memory: &str| json!({"limits": {"cpu": cpu, "memory": memory}});
+    let mut user = asked(1);
+    let pods = &mut user["workloadTemplate"]["deploymentTemplate"]["spec"]["template"];
+    pods["spec"]["containers"][1]["resources"] = limits("0.5", "1024Mi");
     let mut go = user.clone();
+    user["workloadTemplate"]["deploymentTemplate"]["spec"]["template"]["metadata"]["annotations"] = json!({});
+    user["workloadTemplate"]["deploymentTemplate"]["spec"]["template"]["spec"]["containers"][1]["args"] = json!([]);
     let template = &mut go["workloadTemplate"]["deploymentTemplate"];
+    template["spec"]["template"]["spec"]["containers"][1]["resources"] = limits("500m", "1Gi");
+    template["spec"]["serviceName"] = json!("");
     template["metadata"]["creationTimestamp"] = Value::Null;
     template["spec"]["strategy"] = json!({});
     template["spec"]["template"]["metadata"]["creationTimestamp"] = Value::Null;
@@ -82,6 +89,11 @@ fn defect_13_what_types_add_makes_no_revision() {
     }));
     let found = current(&owner(), &user, 0, std::slice::from_ref(&openyurts), 0);
     assert_eq!((found.name.as_str(), found.record), ("web-7d5c8c6c9", Record::Kept));
+    let mut more = user.clone();
+    more["workloadTemplate"]["deploymentTemplate"]["spec"]["template"]["spec"]["containers"][1]["resources"] =
+        limits("0.6", "1024Mi");
+    let more = current(&owner(), &more, 0, std::slice::from_ref(&openyurts), 0);
+    assert!(matches!(more.record, Record::Make { number: 5, .. }), "{more:?}");
     // OpenYurt allows names of revisions that are no label's value: on workloads they cannot be written.
     openyurts.name = "w".repeat(64);
     assert!(matches!(current(&owner(), &user, 0, &[openyurts], 0).record, Record::Make { number: 5, .. }));

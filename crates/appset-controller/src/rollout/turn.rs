@@ -32,8 +32,7 @@ impl Turn {
             returns: BTreeMap::new(),
             // What is no more cannot be gone back to.
             last_completed: completed.filter(|name| snapshot.history.iter().any(|known| known.name == *name)),
-            max_unavailable: context
-                .bound(&snapshot.set, rollout.and_then(|rollout| rules::of(rollout).max_unavailable)),
+            max_unavailable: context.bound(&snapshot.set, rollout.and_then(|rollout| rules(rollout).max_unavailable)),
         }
     }
 

@@ -1,10 +1,10 @@
 //! Since when workloads are ready or in trouble and pools reachable, as this process saw it: no clock is compared with another.
 
 use std::collections::HashMap;
+use std::mem;
 
-use api::names::app_set as names;
 use jiff::Timestamp;
-use planner::fleet::{Link, Readiness, Uid};
+use planner::fleet::{Link, Name, Readiness, Uid};
 
 use super::{NONE, Reach};
 use crate::children::Child;
@@ -15,7 +15,7 @@ use crate::pools::Pool;
 #[derive(Debug, Clone, Default)]
 pub struct Sightings {
     /// By UID.
-    workloads: HashMap<String, Known>,
+    workloads: HashMap<Uid, Known>,
     /// Whether each was reachable, and since when.
     pools: HashMap<Uid, (bool, Timestamp)>,
 }
@@ -31,7 +31,7 @@ pub(super) struct Sight {
 
 #[derive(Debug, Clone)]
 struct Known {
-    revision: String,
+    revision: Name,
     sight: Sight,
 }
 
@@ -44,21 +44,22 @@ impl Sightings {
         newest: &str,
         reach: &Reach,
     ) {
-        let (mut workloads, mut reachable) = (HashMap::new(), HashMap::new());
+        let (mut workloads, before) = (mem::take(&mut self.workloads), mem::take(&mut self.pools));
+        self.workloads.reserve(workloads.len());
+        self.pools.reserve(before.len());
         for (pool, child) in pools {
-            let before = self.pools.get(&pool.uid);
+            let before = before.get(&pool.uid);
             let is_reachable = reach.of(pool).or_else(|| before.map(|(known, _)| *known)).unwrap_or(pool.reachable);
             let since = before.filter(|(known, _)| *known == is_reachable).map_or(now, |(_, since)| *since);
-            reachable.insert(pool.uid, (is_reachable, since));
+            self.pools.insert(pool.uid, (is_reachable, since));
             let Some(child) = child else { continue };
-            let before = self.workloads.remove(&child.uid);
-            workloads.insert(child.uid.clone(), Known::of(child, newest, before.as_ref(), now));
+            let before = workloads.remove(&child.id);
+            self.workloads.insert(child.id, Known::of(child, newest, before.as_ref(), now));
         }
-        (self.workloads, self.pools) = (workloads, reachable);
     }
 
     pub(super) fn of(&self, child: &Child) -> Sight {
-        self.workloads.get(&child.uid).map(|known| known.sight).unwrap_or_default()
+        self.workloads.get(&child.id).map(|known| known.sight).unwrap_or_default()
     }
 
     pub(super) fn link(&self, pool: &Pool, now: Timestamp) -> Link {
@@ -76,17 +77,17 @@ impl Known {
         let revision = revision(child);
         let at_first_sight = before.is_none();
         let before = before.filter(|known| known.revision == revision).map(|known| known.sight).unwrap_or_default();
-        let is_ready = if revision == newest { child.is_complete() } else { child.serves() };
+        let is_ready = if *revision == *newest { child.is_complete() } else { child.serves() };
         let ready = Readiness { since: now, at_first_sight };
         let sight = Sight {
             ready: is_ready.then(|| before.ready.unwrap_or(ready)),
             trouble: child.is_in_trouble().then(|| before.trouble.unwrap_or(now)),
         };
-        Self { revision: revision.to_owned(), sight }
+        Self { revision, sight }
     }
 }
 
 /// The revision that a workload's label names; empty if it names none.
-pub(super) fn revision(child: &Child) -> &str {
-    child.labels.get(names::REVISION).map(String::as_str).filter(|revision| *revision != NONE).unwrap_or_default()
+pub(super) fn revision(child: &Child) -> Name {
+    child.revision.clone().filter(|revision| **revision != *NONE).unwrap_or_else(|| "".into())
 }

@@ -1,5 +1,8 @@
+mod canary;
 mod fleet;
+mod membership;
 mod properties;
+mod returning;
 
 use planner::rollout::{DesiredState, RunPhase};
 use serde_json::json;

@@ -56,7 +56,7 @@ impl Desk {
             let last = older.iter().max_by_key(|run| run.spec.revision.number);
             let recorded = if before.is_none() { last.and_then(recorded) } else { None };
             let run = Run::begin(before.map(|before| &before.run).or(recorded.as_ref()));
-            match failed_before(&object, &older) {
+            match failed_before(&object.spec.revision.name, &older) {
                 None => run,
                 Some(evidence) => {
                     let note = Note::Said(evidence.clone());
@@ -68,6 +68,7 @@ impl Desk {
         let last_completed = last_completed(&older, &object.spec.revision.name).map(ToOwned::to_owned);
         self.retire(&object, &older, target.history).await?;
         Ok(Rollout {
+            began: object.metadata.creation_timestamp.as_ref().map_or_else(Timestamp::now, |made| made.0),
             rolled_back: false,
             published: object.status.clone(),
             rules: Rules::of(&object),
@@ -136,7 +137,7 @@ impl Desk {
     ) -> Result<FleetRollout, Error> {
         let Beginning { revision, first, implied, rollback_of } = beginning;
         let mut strategy = match target.strategy {
-            Some(name) => self.look_up(target.namespace, name).await?,
+            Some(name) => self.look_up(target, name).await?,
             None => Some(implied),
         };
         if let (Some(failed), None) = (&rollback_of, &strategy) {
@@ -192,8 +193,8 @@ impl Desk {
 
 /// Rule 6: halted is sticky across returns of the same revision. What was seen when this one halted, if it did; so whoever
 /// undoes a rollback (GitOps) restarts nothing.
-fn failed_before(object: &FleetRollout, older: &[FleetRollout]) -> Option<String> {
-    let same = older.iter().filter(|run| run.spec.revision.name == object.spec.revision.name);
+pub fn failed_before(revision: &str, older: &[FleetRollout]) -> Option<String> {
+    let same = older.iter().filter(|run| run.spec.revision.name == revision);
     let last = same.max_by_key(|run| run.spec.revision.number)?;
     let halt = last.status.as_ref()?.halt.as_ref()?;
     Some(format!("this revision failed in {}: {}", last.name_any(), halt.evidence))

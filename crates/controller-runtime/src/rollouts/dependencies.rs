@@ -75,6 +75,8 @@ struct Standing {
 impl Desk {
     /// How far each dependency of a target's strategy is, in the strategy's order. Who asks is woken when an answer changes.
     pub fn progress(&self, target: Target<'_>, strategy: &Strategy) -> Vec<Progress> {
+        // It waits for these from now on, and for no other.
+        self.standings.lock().stop_waiting(target.uid);
         strategy.depends_on.iter().map(|dependency| self.progress_of(target, dependency)).collect()
     }
 
@@ -90,6 +92,14 @@ impl Desk {
     pub fn withdraw(&self, target: Target<'_>, generation: i64) {
         self.note(target, generation, unknown());
         self.served.forget(target.uid);
+    }
+
+    /// Nobody can tell how far a target is whose spec is of this generation by now, if another one was told of, until a plan of this one
+    /// tells: it may be long until there is one.
+    pub fn expire(&self, target: Target<'_>, generation: i64) {
+        if self.standings.is_of_another(target.uid, generation) {
+            self.withdraw(target, generation);
+        }
     }
 
     /// What is known of targets of another kind changed: wakes those that wait for one.
@@ -124,15 +134,16 @@ impl Standings {
     pub(super) fn forget(&self, target: Uid) {
         let mut inner = self.lock();
         inner.by_target.remove(&target);
-        inner.waiting_elsewhere.remove(&target);
-        inner.waiting.retain(|_, waiting| {
-            waiting.remove(&target);
-            !waiting.is_empty()
-        });
+        inner.stop_waiting(target);
     }
 
     pub(super) fn clear(&self) {
         *self.lock() = Inner::default();
+    }
+
+    /// Whether what is known of a target is about a spec of another generation.
+    fn is_of_another(&self, target: Uid, generation: i64) -> bool {
+        self.lock().by_target.get(&target).is_some_and(|standing| standing.generation != generation)
     }
 
     /// Whom that is news for.
@@ -163,6 +174,16 @@ impl Standings {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn stop_waiting(&mut self, target: Uid) {
+        self.waiting_elsewhere.remove(&target);
+        self.waiting.retain(|_, waiting| {
+            waiting.remove(&target);
+            !waiting.is_empty()
+        });
     }
 }
 
@@ -206,6 +227,12 @@ mod tests {
         assert_eq!(standings.put(gateway, standing()), [AGENT]);
         assert_eq!(standings.put(gateway, standing()), [], "news once");
         assert_eq!(standings.ask(agent, "gateway"), Progress::everywhere(Met::Yes));
+        assert_eq!(
+            [3, 4].map(|generation| standings.is_of_another(GATEWAY, generation)),
+            [false, true],
+            "what a client of another service is told of it counts no more from then on"
+        );
+        assert!(!standings.is_of_another(AGENT, 1), "nothing is told of it");
         newest.store(4, Ordering::Relaxed);
         assert_eq!(standings.ask(agent, "gateway"), unknown(), "a newer spec");
         assert_eq!(standings.ask(agent, "router"), Progress::everywhere(Met::No));

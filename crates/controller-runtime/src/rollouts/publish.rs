@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use api::fleet_rollout::{FleetRolloutStatus, Phase};
+use api::fleet_rollout::FleetRolloutStatus;
 use api::names::reason;
 use jiff::Timestamp;
 use planner::fleet::Uid;
-use planner::rollout::{News, Report};
+use planner::rollout::{Hold, News, Report};
 
 use super::letters::{StatusEnded, Unpublished};
 use super::{Desk, Error, Rollout, Target, objects, status};
@@ -40,13 +40,14 @@ impl Desk {
         rollout.report = Some(report);
         let Some(status) = status else { return due };
         rollout.looked_at = Some(Instant::now());
-        let same = rollout.published.as_ref().is_some_and(|before| status::says_the_same(before, &status));
-        // While one is being written, the letter about its end wakes the next look.
-        if !same && !rollout.publishing {
-            rollout.publishing = true;
-            self.write(target.uid, rollout, status, if urgent { TOLD } else { every });
-        }
+        self.write_news(target, rollout, status, if urgent { TOLD } else { every });
         None
+    }
+
+    /// Tells why a run does not go on of whose units nobody can say anything, so that there is no plan of it.
+    pub fn hold(&self, target: Target<'_>, rollout: &mut Rollout, hold: &Hold) {
+        let status = status::held(rollout, hold, Timestamp::now());
+        self.write_news(target, rollout, status, TOLD);
     }
 
     /// Says, with the next [`Desk::publish`], whether a run that failed is rolled back though its target stays as it is: then what
@@ -58,12 +59,10 @@ impl Desk {
         is_back: bool,
         sentence: impl FnOnce() -> String,
     ) {
-        let is_told = rollout.published.as_ref().is_some_and(|status| status.phase == Phase::RolledBack);
-        if is_back && !rollout.rolled_back && !is_told {
+        if rollout.note_rollback(is_back) {
             let note = Note::Said(sentence());
             self.events.record(&self.about(target), Severity::Warning, reason::ROLLED_BACK, note);
         }
-        rollout.rolled_back = is_back;
     }
 
     /// Reads how writing the status ended, if it did since the last look.
@@ -84,6 +83,15 @@ impl Desk {
             Err(Unpublished::NotLeading(reason)) => return Err(reason.into()),
         }
         Ok(())
+    }
+
+    /// Writes a status if it says something new. While one is being written, the letter about its end wakes the next look.
+    fn write_news(&self, target: Target<'_>, rollout: &mut Rollout, status: FleetRolloutStatus, again: Duration) {
+        let same = rollout.published.as_ref().is_some_and(|before| status::says_the_same(before, &status));
+        if !same && !rollout.publishing {
+            rollout.publishing = true;
+            self.write(target.uid, rollout, status, again);
+        }
     }
 
     /// Writes a status beside the reconcile. The target is looked at again so long after it was, or soon after it was not.

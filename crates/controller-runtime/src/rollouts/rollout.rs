@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use api::fleet_rollout::{FleetRollout, FleetRolloutStatus, Phase};
+use jiff::Timestamp;
 use planner::fleet::Uid;
 use planner::rollout::{Report, Run, RunPhase};
 
@@ -17,6 +18,8 @@ use crate::mirror::Mirrored as _;
 pub struct Rollout {
     /// Its object, as far as it is known.
     pub object: Arc<FleetRollout>,
+    /// When it began, by the API server's clock: its object may be another one by now, if somebody deleted the first.
+    pub began: Timestamp,
     /// Its memory, which a plan takes and gives back.
     pub run: Run,
     /// How it goes.
@@ -52,6 +55,15 @@ impl Rollout {
     pub fn is_halt_told(&self) -> bool {
         let told = self.published.as_ref().and_then(|status| status.halt.as_ref()).map(|halt| halt.token.as_str());
         told == self.run.halt().map(|halt| halt.token.as_str())
+    }
+
+    /// Notes whether a look found everything that a failed run changed back. It stays so while the run's halt is in force, whether a
+    /// later look can tell or not. Whether that is news.
+    pub(super) fn note_rollback(&mut self, is_back: bool) -> bool {
+        let is_told = self.published.as_ref().is_some_and(|status| status.phase == Phase::RolledBack);
+        let was_back = self.run.halt().is_some() && (self.rolled_back || is_told && self.is_halt_told());
+        self.rolled_back = was_back || is_back;
+        is_back && !was_back
     }
 
     /// The phase that is told.

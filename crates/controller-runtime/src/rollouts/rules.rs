@@ -51,7 +51,7 @@ impl Desk {
         else {
             return Ok(());
         };
-        match strategies::look_up(&self.strategies, target.namespace, &name) {
+        match strategies::look_up(&self.strategies, self.kind, target, &name) {
             Ok(strategy) => {
                 let _permit = self.leadership.permit()?;
                 let given = objects::give_strategy(&self.client, &rollout.object, &name, &strategy).await;
@@ -75,8 +75,12 @@ impl Desk {
 
     /// The strategy of this name for a run that begins now; `None` while it cannot be followed. The API server is asked, with
     /// quorum: a watch may lag behind that of the targets, and who edits a strategy and then the target means the edited one.
-    pub(super) async fn look_up(&self, namespace: &str, name: &str) -> Result<Option<fleet_rollout::Strategy>, Error> {
-        let found = strategies::get(&self.client, namespace, name).await.map_err(Error::Strategy)?;
+    pub(super) async fn look_up(
+        &self,
+        target: Target<'_>,
+        name: &str,
+    ) -> Result<Option<fleet_rollout::Strategy>, Error> {
+        let found = strategies::get(&self.client, self.kind, target, name).await.map_err(Error::Strategy)?;
         Ok(found.ok())
     }
 }

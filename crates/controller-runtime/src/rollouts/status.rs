@@ -1,10 +1,10 @@
 //! What a plan's report says in a status.
 
-use api::fleet_rollout::{Attention, FleetRollout, FleetRolloutStatus, MAX_ATTENTION, WaveState, WaveStatus};
+use api::fleet_rollout::{Attention, FleetRollout, FleetRolloutStatus, MAX_ATTENTION, Phase, WaveState, WaveStatus};
 use api::names::condition;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use planner::rollout::{self, Report, RunPhase, WaveReport};
+use planner::rollout::{self, Hold, Report, RunPhase, WaveReport};
 
 use super::Rollout;
 
@@ -39,6 +39,34 @@ pub(super) fn status(rollout: &Rollout, report: &Report, now: Timestamp) -> Flee
         ],
         record: Some(run.record(now)),
     }
+}
+
+/// The status of a run of whose units nobody can say anything: what was told last stays told, but for why it does not go on. Who
+/// paused or ended it, or halted, knows why already.
+pub(super) fn held(rollout: &Rollout, hold: &Hold, now: Timestamp) -> FleetRolloutStatus {
+    let before = rollout.published.clone().unwrap_or_default();
+    let is_open = match before.phase {
+        Phase::Pending
+        | Phase::Progressing
+        | Phase::Soaking
+        | Phase::AwaitingApproval
+        | Phase::Held
+        | Phase::Completed => true,
+        Phase::Paused | Phase::Aborted | Phase::Halted | Phase::RolledBack | Phase::Superseded => false,
+    };
+    if !is_open {
+        return before;
+    }
+    let (object, sentence) = (&*rollout.object, format!("held: {hold}"));
+    let condition = |kind: &str, on: bool, reason: &str| flag(&before, kind, on, reason, &sentence, object, now);
+    // The first one says how the run is.
+    let mut conditions =
+        vec![condition(condition::PROGRESSING, false, "Held"), condition(condition::HELD, true, hold.kind())];
+    let is_other = |known: &&Condition| ![condition::PROGRESSING, condition::HELD].contains(&&*known.type_);
+    conditions.extend(before.conditions.iter().filter(is_other).cloned());
+    let observed_generation = object.metadata.generation.unwrap_or_default();
+    let record = Some(rollout.run.record(now));
+    FleetRolloutStatus { observed_generation, phase: Phase::Held, conditions, record, ..before }
 }
 
 /// Whether two statuses say the same; when the record was written is no difference.
@@ -112,7 +140,7 @@ fn shortened(sentence: &str) -> String {
 mod tests {
     use std::sync::Arc;
 
-    use api::fleet_rollout::{FleetRolloutSpec, Phase};
+    use api::fleet_rollout::FleetRolloutSpec;
     use planner::rollout::{Counts, Run};
     use serde_json::json;
 
@@ -129,6 +157,7 @@ mod tests {
         Rollout {
             rules: Rules::of(&object),
             object: Arc::new(object),
+            began: Timestamp::UNIX_EPOCH,
             run: Run::default(),
             last_completed: None,
             report: None,
@@ -182,5 +211,43 @@ mod tests {
         assert_eq!(status(&halted, &report(RunPhase::Halted), at(0)).phase, Phase::Halted);
         halted.rolled_back = true;
         assert_eq!(status(&halted, &report(RunPhase::Halted), at(0)).phase, Phase::RolledBack);
+    }
+
+    #[test]
+    fn what_went_back_is_back_while_its_halt_is_in_force_whether_a_look_can_tell_or_not() {
+        let run = Run::default().returned("3 of 3 failed".to_owned(), at(0));
+        let mut halted = Rollout { run: run.clone(), ..rollout(None) };
+        assert!(!halted.note_rollback(false), "pools are on their way");
+        assert_eq!((halted.note_rollback(true), halted.rolled_back), (true, true));
+        let told = status(&halted, &report(RunPhase::Halted), at(1));
+        // A look while the run is paused, or while nobody knows who is reachable, finds nothing to go back.
+        assert_eq!((halted.note_rollback(false), halted.phase(RunPhase::Halted)), (false, Phase::RolledBack));
+        let mut other_process = Rollout { run: run.clone(), ..rollout(Some(told.clone())) };
+        assert_eq!((other_process.note_rollback(false), other_process.rolled_back), (false, true));
+        assert!(!other_process.note_rollback(true), "told once");
+        let mut again = Rollout { run: run.returned("once more".to_owned(), at(2)), ..rollout(Some(told.clone())) };
+        assert_eq!((again.note_rollback(false), again.rolled_back), (false, false), "another halt");
+        let mut resumed = Rollout { rolled_back: true, ..rollout(Some(told)) };
+        assert_eq!((resumed.note_rollback(false), resumed.rolled_back), (false, false));
+    }
+
+    #[test]
+    fn a_run_of_whose_units_nobody_can_say_anything_is_held_and_stays_what_it_was_besides() {
+        let hold = Hold::RevisionRefused { why: "the selector cannot be read".to_owned() };
+        let goes_on = status(&rollout(None), &report(RunPhase::Progressing), at(0));
+        let now = held(&rollout(Some(goes_on.clone())), &hold, at(5));
+        let said = |status: &FleetRolloutStatus, kind: &str| {
+            let found = status.conditions.iter().find(|known| known.type_ == kind);
+            found.map(|known| (known.status.clone(), known.message.clone(), known.last_transition_time.0))
+        };
+        let sentence = "held: the revision is refused: the selector cannot be read".to_owned();
+        assert_eq!(now.phase, Phase::Held);
+        assert_eq!(said(&now, condition::HELD), Some(("True".to_owned(), sentence.clone(), at(5))));
+        assert_eq!(now.conditions[0].message, sentence);
+        assert_eq!(said(&now, condition::COMPLETED), said(&goes_on, condition::COMPLETED));
+        assert_eq!((&now.units, now.conditions.len()), (&goes_on.units, goes_on.conditions.len()));
+        assert!(says_the_same(&now, &held(&rollout(Some(now.clone())), &hold, at(9))), "it is said once");
+        let paused = status(&rollout(None), &report(RunPhase::Paused), at(0));
+        assert_eq!(held(&rollout(Some(paused.clone())), &hold, at(5)), paused);
     }
 }

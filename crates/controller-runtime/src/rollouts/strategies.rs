@@ -3,7 +3,9 @@
 use api::rollout_strategy::{RolloutStrategy, Strategy, StrategyError};
 use kube::{Api, Client, ResourceExt};
 use planner::fleet::Uid;
+use planner::strategy::Dependency;
 
+use super::{Kind, Target};
 use crate::mirror::{Mirror, Mirrored};
 use crate::watch::{ResourceVersion, Versioned};
 
@@ -25,6 +27,18 @@ pub(super) enum Unusable {
         name: String,
         /// What is wrong, beginning with the field's path in the spec.
         source: StrategyError,
+    },
+    /// The target would wait for itself.
+    #[error("RolloutStrategy {strategy:?}: spec.dependsOn[{at}]: {kind} {target:?} would wait for itself")]
+    Circular {
+        /// The strategy's name.
+        strategy: String,
+        /// The place of the dependency.
+        at: usize,
+        /// The target's kind.
+        kind: &'static str,
+        /// Its name.
+        target: String,
     },
 }
 
@@ -51,31 +65,65 @@ impl Mirrored for RolloutStrategy {
     }
 }
 
-/// The spec of a RolloutStrategy as a mirror has it, if it is there and the planner can follow it.
-pub(super) fn look_up(mirror: &Mirror<RolloutStrategy>, namespace: &str, name: &str) -> Result<Strategy, Unusable> {
-    usable(mirror.of(key(namespace, name).as_str()).first().map(|found| &found.spec), namespace, name)
+/// The spec of a RolloutStrategy as a mirror has it, if it is there and this target can follow it.
+pub(super) fn look_up(
+    mirror: &Mirror<RolloutStrategy>,
+    kind: Kind,
+    target: Target<'_>,
+    name: &str,
+) -> Result<Strategy, Unusable> {
+    usable(mirror.of(key(target.namespace, name).as_str()).first().map(|found| &found.spec), kind, target, name)
 }
 
 /// The same as the API server has it, read with quorum.
 pub(super) async fn get(
     client: &Client,
-    namespace: &str,
+    kind: Kind,
+    target: Target<'_>,
     name: &str,
 ) -> Result<Result<Strategy, Unusable>, kube::Error> {
-    let found = Api::<RolloutStrategy>::namespaced(client.clone(), namespace).get_opt(name).await?;
-    Ok(usable(found.as_ref().map(|found| &found.spec), namespace, name))
+    let found = Api::<RolloutStrategy>::namespaced(client.clone(), target.namespace).get_opt(name).await?;
+    Ok(usable(found.as_ref().map(|found| &found.spec), kind, target, name))
 }
 
-fn usable(found: Option<&Strategy>, namespace: &str, name: &str) -> Result<Strategy, Unusable> {
+fn usable(found: Option<&Strategy>, kind: Kind, target: Target<'_>, name: &str) -> Result<Strategy, Unusable> {
     let Some(spec) = found else {
-        return Err(Unusable::Missing { namespace: namespace.to_owned(), name: name.to_owned() });
+        return Err(Unusable::Missing { namespace: target.namespace.to_owned(), name: name.to_owned() });
     };
-    match planner::strategy::Strategy::try_from(spec) {
-        Ok(_) => Ok(spec.clone()),
-        Err(source) => Err(Unusable::Invalid { name: name.to_owned(), source }),
+    let rules = planner::strategy::Strategy::try_from(spec)
+        .map_err(|source| Unusable::Invalid { name: name.to_owned(), source })?;
+    let is_itself = |on: &Dependency| kind.is(&on.api_version, &on.kind) && *on.name == *target.name;
+    match rules.depends_on.iter().position(is_itself) {
+        None => Ok(spec.clone()),
+        Some(at) => {
+            Err(Unusable::Circular { strategy: name.to_owned(), at, kind: kind.kind, target: target.name.to_owned() })
+        }
     }
 }
 
 fn key(namespace: &str, name: &str) -> String {
     format!("{namespace}/{name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_target_does_not_wait_for_itself() {
+        let depends = |kind: &str, name: &str| -> Strategy {
+            let on = json!({"apiVersion": "apps.openyurt.io/v1beta1", "kind": kind, "name": name});
+            serde_json::from_value(json!({"dependsOn": [on]})).unwrap()
+        };
+        let target = Target { namespace: "edge", name: "web", uid: Uid::default(), strategy: None, history: 0 };
+        let said = |spec: &Strategy| usable(Some(spec), Kind::YURT_APP_SET, target, "s").map_err(|why| why.to_string());
+        let spec = depends("YurtAppSet", "other");
+        assert_eq!(said(&spec), Ok(spec));
+        assert_eq!(
+            said(&depends("YurtAppSet", "web")).unwrap_err(),
+            "RolloutStrategy \"s\": spec.dependsOn[0]: YurtAppSet \"web\" would wait for itself"
+        );
+    }
 }

@@ -12,7 +12,7 @@ use appset_controller::render::Owner;
 use appset_controller::revisions::{self, Record};
 use appset_controller::units::{Course, Reach, Scene, Sightings, Units};
 use jiff::SignedDuration;
-use planner::rollout::{Hold, Plan, Run, View};
+use planner::rollout::{Control, Decided, Hold, Plan, Run, View};
 use planner::strategy::{Amount, Strategy, Timing};
 
 use super::{AppSet, Workload};
@@ -43,8 +43,7 @@ impl AppSet {
 
     /// Asks about everything that this strategy waits for.
     pub async fn ask_dependencies(&mut self, cluster: &Cluster, rules: &Strategy, timing: &Timing, how: Freshness) {
-        let namespace = self.set.metadata.namespace.clone().unwrap_or_default();
-        self.dependencies = Box::pin(ask(cluster, &namespace, rules, timing, how)).await;
+        self.dependencies = Box::pin(ask(cluster, &self.namespace(), rules, timing, how)).await;
     }
 
     /// The rules of a run: its own snapshot.
@@ -57,8 +56,6 @@ impl AppSet {
     /// What the service would do next in a run: its memory is that of the run's status.
     pub fn plan_run(&self, run: &FleetRollout, timing: &Timing) -> Result<PlannedSet, PlannedError> {
         let Rules { strategy, max_unavailable } = Self::rules_of(run)?;
-        let record = run.status.as_ref().and_then(|status| status.record.as_ref());
-        let memory = record.map_or_else(|| Run::begin(None), Run::restore);
         // Whether one pool's refusal holds all is the service's configuration: that there is a run says that it does not.
         let holds = run.status.iter().flat_map(|status| &status.conditions).any(|known| {
             known.type_ == condition::HELD && known.reason == Hold::RevisionRefused { why: String::new() }.kind()
@@ -66,61 +63,91 @@ impl AppSet {
         let on_refusal = if holds { OnRefusal::HoldAll } else { OnRefusal::HoldPools };
         // Of an older run's revision nobody asks any more whether it can be made.
         let writes = if self.is_newest(run) {
-            self.plan_writes(on_refusal, self.bound(max_unavailable))
+            // What a dry run said only the service knows; the statuses say it.
+            self.plan_writes(on_refusal, self.bound(max_unavailable), &BTreeMap::new(), 0)
         } else {
             writes::Plan::default()
         };
-        let decided = decisions(&self.approvals, run);
-        let course = Course {
-            strategy: &strategy,
-            timing: &unsighted(timing),
-            control: run.spec.control(),
-            view: self.view(),
-            held: None,
-            approvals: &decided,
-            dependencies: &self.dependencies,
-            last_completed: None,
-        };
-        let plan = self.conduct(&run.spec.revision.name, &writes, &course, memory);
-        Ok(PlannedSet { plan, strategy, writes })
+        Ok(self.plan_next(run, strategy, writes, timing))
     }
 
-    /// What would be written if every wave were open.
-    fn plan_writes(&self, on_refusal: OnRefusal, max_unavailable: Option<Amount>) -> writes::Plan {
+    /// The same with what would be written.
+    pub(super) fn plan_next(
+        &self,
+        run: &FleetRollout,
+        strategy: Strategy,
+        writes: writes::Plan,
+        timing: &Timing,
+    ) -> PlannedSet {
+        let record = run.status.as_ref().and_then(|status| status.record.as_ref());
+        let memory = record.map_or_else(|| Run::begin(None), Run::restore);
+        let (timing, decided) = (unsighted(timing), decisions(&self.approvals, run));
+        let course = self.course(&strategy, &timing, run.spec.control(), &decided);
+        let plan = self.conduct(&run.spec.revision.name, &writes, &course, memory);
+        PlannedSet { plan, strategy, writes }
+    }
+
+    /// How a run goes on, as far as objects tell.
+    pub(super) fn course<'a>(
+        &'a self,
+        strategy: &'a Strategy,
+        timing: &'a Timing,
+        control: Control,
+        approvals: &'a [Decided],
+    ) -> Course<'a> {
+        Course {
+            strategy,
+            timing,
+            control,
+            view: self.view(),
+            held: None,
+            approvals,
+            dependencies: &self.dependencies,
+            last_completed: None,
+        }
+    }
+
+    /// What would be written if every wave were open. The number of the newest revision is above `floor`.
+    pub(super) fn plan_writes(
+        &self,
+        on_refusal: OnRefusal,
+        max_unavailable: Option<Amount>,
+        refused: &BTreeMap<String, String>,
+        floor: i64,
+    ) -> writes::Plan {
         writes::plan(&Input {
             set: &self.set,
             pools: &self.pools,
             read: Read::Quorum,
             children: &self.children(),
             history: &self.history,
-            floor: 0,
+            floor,
             standing: Standing::Acting,
             released: Released::Unbound,
             returns: &BTreeMap::new(),
             last_completed: None,
             max_unavailable,
-            // What a dry run said only the service knows; the statuses say it.
-            refused: &BTreeMap::new(),
+            refused,
             on_refusal,
             taken: &BTreeSet::new(),
             occupied: &BTreeSet::new(),
             known: &Known::default(),
             last_seen: &LastSeen::default(),
             stubborn: &HashMap::new(),
-            pace: Pace { percent: 100, recent: &[] },
+            pace: Pace { percent: 100, recent: &[], failed: &[] },
             now: self.at,
         })
     }
 
     /// A bound of rolling updates, where it is kept: of a StatefulSet the API server may forget it.
-    fn bound(&self, given: Option<Amount>) -> Option<Amount> {
+    pub(super) fn bound(&self, given: Option<Amount>) -> Option<Amount> {
         let is_stateful = self.set.spec.workload.0.pointer("/workloadTemplate/statefulSetTemplate").is_some();
         let keeps = |spec: serde_json::Value| spec.pointer("/updateStrategy/rollingUpdate/maxUnavailable").is_some();
         given.filter(|_| !is_stateful || self.workloads.iter().any(|known| keeps(known.child.spec.value())))
     }
 
     /// Plans a run of this revision.
-    fn conduct(&self, revision: &str, writes: &writes::Plan, course: &Course<'_>, memory: Run) -> Plan {
+    pub(super) fn conduct(&self, revision: &str, writes: &writes::Plan, course: &Course<'_>, memory: Run) -> Plan {
         let children = self.children();
         let scene = Scene {
             outlook: &self.outlook(&children),
@@ -128,7 +155,7 @@ impl AppSet {
             revision,
             // What appset-controller may have heard from TopologyService only it knows.
             reach: &Reach::Status,
-            failing: &BTreeSet::new(),
+            failing: &BTreeMap::new(),
             now: self.at,
         };
         Units::of(&scene, &mut Sightings::default()).plan(course, memory)
@@ -160,7 +187,7 @@ impl AppSet {
 
 /// Who looks only once waits for no sighting to stand: a pool is reachable when it is, and has settled when it is complete, unless
 /// the run's record says that it is under way.
-fn unsighted(timing: &Timing) -> Timing {
+pub(super) fn unsighted(timing: &Timing) -> Timing {
     let zero = SignedDuration::ZERO;
     Timing { reachable_after: zero, node_monitor_grace: zero, settle_margin: zero, ..timing.clone() }
 }

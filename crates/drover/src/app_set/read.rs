@@ -28,7 +28,13 @@ pub async fn get(cluster: &Cluster, namespace: &str, name: &str) -> Result<YurtA
 
 /// Everything about one YurtAppSet.
 pub async fn read(cluster: &Cluster, namespace: &str, name: &str, how: Freshness) -> Result<AppSet, CallError> {
-    let set = get(cluster, namespace, name).await?;
+    around(cluster, get(cluster, namespace, name).await?, how).await
+}
+
+/// Everything about a YurtAppSet that may be otherwise in the cluster, or not there at all.
+pub async fn around(cluster: &Cluster, set: YurtAppSet, how: Freshness) -> Result<AppSet, CallError> {
+    let namespace = set.metadata.namespace.clone().unwrap_or_default();
+    let namespace = namespace.as_str();
     let denied = |group, resource| move |error| Call::of("list", group, resource, Some(namespace)).failed(error);
     let deployments = workloads::<apps::Deployment>(cluster, namespace, WorkloadKind::Deployment, how);
     let stateful_sets = workloads::<apps::StatefulSet>(cluster, namespace, WorkloadKind::StatefulSet, how);

@@ -112,7 +112,7 @@ async fn workload(cluster: &Cluster, of: &TargetRef, to: &ControllerRevision) ->
 }
 
 /// A JSON merge patch that makes `to` of `from`.
-fn replacing(from: &Value, to: &Value) -> Value {
+pub(super) fn replacing(from: &Value, to: &Value) -> Value {
     let (Some(before), Some(after)) = (from.as_object(), to.as_object()) else { return to.clone() };
     let gone = before.keys().filter(|key| !after.contains_key(*key)).map(|key| (key.clone(), Value::Null));
     let kept = after.iter().filter(|(key, value)| before.get(*key) != Some(value));

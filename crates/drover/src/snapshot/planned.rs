@@ -127,7 +127,7 @@ impl Snapshot {
             .iter()
             .map(|node| (node, unit(node)))
             .filter(|(_, (eligible, pods))| *eligible || !pods.is_empty())
-            .map(|(node, (eligible, pods))| Unit { node, pods, eligible, claimed: false })
+            .map(|(node, (eligible, pods))| Unit { node, pods, eligible, claimed: false, refused: None })
             .collect();
         // Who is reachable is told by the nodes' own stamps: the view is as old as it needs to be.
         let since = self.at - SignedDuration::from_hours(24);

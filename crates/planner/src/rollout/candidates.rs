@@ -1,14 +1,17 @@
 //! Fifth pass: which units start now, inside every budget, and why each other one does not.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::gates::{Gates, Turn};
 use super::run::{Outcome, Run};
 use super::units::{Assessed, Fleet, Stage};
 use super::waves::Waves;
-use super::{DesiredState, Hold, Input, Restart, Revisit, UnitKind, starts};
+use super::{DesiredState, Hold, Input, Refusal, Restart, Revisit, UnitKind, starts};
 use crate::fleet::{Pod, Uid};
 use crate::strategy::CatchUp;
+
+/// A bookmark, which may be all that a watch shows once it is back, wakes nobody: so often is looked whether one came.
+const LISTEN: SignedDuration = SignedDuration::from_secs(5);
 
 /// What starts, and the holds of all others that are not at the revision.
 #[derive(Debug)]
@@ -50,10 +53,13 @@ pub(super) fn choose(
     if let Some(Hold::Refused { retry, .. }) = &stop {
         revisit.due(*retry);
     }
+    if input.held.is_none() && input.is_stale() {
+        revisit.due(input.now + LISTEN);
+    }
     let mut gates = Gates::new(input, fleet, waves);
     let seed = seed(&input.target.revision);
     for (at, assessed) in fleet.units.iter().enumerate() {
-        match candidate(input, assessed, waves, revisit) {
+        match candidate(input, assessed, waves, run, revisit) {
             Verdict::NothingToDo => {}
             Verdict::Held(hold) => choice.holds.push((at, hold)),
             Verdict::Candidate(pod) => {
@@ -119,7 +125,13 @@ enum Verdict<'a> {
     Candidate(&'a Pod),
 }
 
-fn candidate<'a>(input: &Input<'_>, assessed: &Assessed<'a>, waves: &Waves<'_>, revisit: &mut Revisit) -> Verdict<'a> {
+fn candidate<'a>(
+    input: &Input<'_>,
+    assessed: &Assessed<'a>,
+    waves: &Waves<'_>,
+    run: &Run,
+    revisit: &mut Revisit,
+) -> Verdict<'a> {
     let (node, pod) = match (assessed.stage, assessed.outcome) {
         (Stage::AtTarget, _) | (Stage::Terminating | Stage::Empty, Some(Outcome::Open)) => return Verdict::NothingToDo,
         (Stage::Old(pod), _) => (assessed.unit.node, Some(pod)),
@@ -134,8 +146,9 @@ fn candidate<'a>(input: &Input<'_>, assessed: &Assessed<'a>, waves: &Waves<'_>, 
             Hold::Returning { at }
         }
         Some(_) if assessed.unit.claimed => Hold::NodeBusy,
-        Some(_) if input.strategy.catch_up == CatchUp::Never && waves.is_finished(assessed.pool) => Hold::NoCatchUp,
+        Some(_) if input.strategy.catch_up == CatchUp::Never && waves.missed(input, run, assessed) => Hold::NoCatchUp,
         Some(_) => match pod {
+            Some(_) if let Some(hold) = refused(assessed, revisit) => hold,
             Some(pod) if !input.target.known.contains(&pod.revision) => {
                 Hold::UnknownRevision { revision: pod.revision.clone() }
             }
@@ -149,6 +162,12 @@ fn candidate<'a>(input: &Input<'_>, assessed: &Assessed<'a>, waves: &Waves<'_>, 
         },
     };
     Verdict::Held(hold)
+}
+
+/// What its last start was refused with, until it is tried again.
+fn refused(assessed: &Assessed<'_>, revisit: &mut Revisit) -> Option<Hold> {
+    let Refusal { why, retry } = assessed.unit.refused?;
+    (!revisit.due(retry)).then(|| Hold::Refused { why: why.to_owned(), retry })
 }
 
 /// No more units than this can start now, whatever their order: those that are down already, and as many others as the run

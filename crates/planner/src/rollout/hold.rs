@@ -94,6 +94,11 @@ pub enum Hold {
         /// So many must be.
         wanted: u32,
     },
+    /// No pool of the wave can get the revision (they are refused, or left before one settled), so that it proves nothing.
+    NoPoolLeft {
+        /// The wave.
+        wave: Name,
+    },
     /// The target's strategy is missing or not valid.
     InvalidStrategy {
         /// What is wrong.
@@ -168,7 +173,7 @@ pub enum Hold {
         /// The lease was seen alive; otherwise nothing is known of it.
         seen: bool,
     },
-    /// The API server refused the last delete (a webhook, a missing right, too many requests).
+    /// The API server refused the last delete, or a pool's last write (a webhook, a missing right, a quota, too many requests).
     Refused {
         /// In its words.
         why: String,
@@ -211,6 +216,7 @@ impl Hold {
             | Self::Approval { .. }
             | Self::Rejected { .. }
             | Self::TooFewSettled { .. }
+            | Self::NoPoolLeft { .. }
             | Self::InvalidStrategy { .. }
             | Self::Offline
             | Self::UnderMaintenance
@@ -241,6 +247,7 @@ impl Hold {
             Self::Dependency { .. } => "Dependency",
             Self::ConcurrentPools { .. } => "ConcurrentPools",
             Self::TooFewSettled { .. } => "TooFewSettled",
+            Self::NoPoolLeft { .. } => "NoPoolLeft",
             Self::InvalidStrategy { .. } => "InvalidStrategy",
             Self::Offline => "Offline",
             Self::Returning { .. } => "Returning",
@@ -318,6 +325,11 @@ impl fmt::Display for Hold {
                     "{settled} units of the wave are settled, minUpdated asks for {wanted}, and no more are reachable"
                 )
             }
+            Self::NoPoolLeft { wave } => write!(
+                f,
+                "wave {wave:?} has no pool left that can get the revision, and none that has settled on it: promote it to go \
+                 on all the same"
+            ),
             Self::InvalidStrategy { why } => write!(f, "the strategy is not valid: {why}"),
             Self::Offline => f.write_str("its node is not Ready"),
             Self::Returning { at } => write!(f, "its node counts as reachable at {}", second(*at)),

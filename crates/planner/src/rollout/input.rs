@@ -71,7 +71,8 @@ pub struct Control {
     pub desired: DesiredState,
     /// Equal to the halt's token: go on after that halt.
     pub resume_token: String,
-    /// `spec.promotedThrough`: the rest of the soak of waves up to and including this one is skipped.
+    /// `spec.promotedThrough`: the rest of the soak of waves up to and including this one is skipped, and those go on that no pool is
+    /// left of.
     pub promoted_through: String,
 }
 
@@ -98,6 +99,17 @@ pub struct Unit<'a> {
     pub eligible: bool,
     /// Another DaemonSet's restart is under way on it.
     pub claimed: bool,
+    /// Its last start came to nothing, because the write was refused.
+    pub refused: Option<Refusal<'a>>,
+}
+
+/// What a start was refused with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal<'a> {
+    /// In the API server's words.
+    pub why: &'a str,
+    /// When it is tried again.
+    pub retry: Timestamp,
 }
 
 /// A loss, and whether the lost node was eligible for the target.

@@ -47,7 +47,8 @@ pub fn slow_start_holds(input: &Input<'_>, plan: &Plan) -> Result<(), Broken> {
 /// Rules 4, 7 and 8: nothing starts on a node that is away, just back, cordoned, not eligible or busy.
 pub fn only_reachable_units_start(input: &Input<'_>, plan: &Plan) -> Result<(), Broken> {
     for (unit, step) in started(input, plan) {
-        if !(unit.eligible && !unit.claimed && is_reachable(input, unit)) {
+        let waits = unit.refused.is_some_and(|refusal| input.now < refusal.retry);
+        if !unit.eligible || unit.claimed || waits || !is_reachable(input, unit) {
             return Err(format!("{} starts, but is not reachable, not eligible or busy", step.node));
         }
     }

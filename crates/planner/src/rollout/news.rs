@@ -83,7 +83,8 @@ impl Before {
     fn of_waves(&self, input: &Input<'_>, run: &Run, report: &Report, news: &mut Vec<News>) {
         for (at, wave) in run.waves.iter().enumerate() {
             if at >= self.opened {
-                let is_empty = report.waves.get(at).is_some_and(|wave| wave.counts.desired == 0);
+                let has_refused = input.unit_kind == UnitKind::Pool && !wave.pools.is_empty();
+                let is_empty = report.waves.get(at).is_some_and(|wave| wave.counts.desired == 0) && !has_refused;
                 news.push(if is_empty {
                     News::WaveEmpty(empty(input.unit_kind, input.strategy.waves.at(at)))
                 } else {

@@ -105,6 +105,9 @@ pub struct Wave {
     /// It was passed over: too few of its units were reachable at its deadline.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub inconclusive: bool,
+    /// Its pools that were away when it was finished, by name, where such pools are left as they are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missed: Vec<String>,
 }
 
 impl Record {

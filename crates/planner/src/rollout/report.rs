@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::run::Run;
 use super::units::{Assessed, Fleet, Stage, Sums};
 use super::waves::{Standing, Waves};
-use super::{DesiredState, Ending, Hold, Input, News, Restart, Revisit, UnitKind, candidates, halt, rollback};
+use super::{DesiredState, Ending, Hold, Input, News, Refusal, Restart, Revisit, UnitKind, candidates, halt, rollback};
 use crate::fleet::Name;
 
 /// A run at one moment, explained.
@@ -226,8 +226,15 @@ fn run_hold(scene: &Scene<'_, '_>, run: &Run, holds: &[(usize, Hold)], revisit: 
         return Some(hold.clone());
     }
     let wave = waves.current();
-    if wave.succeeded || !steps.is_empty() {
+    if wave.succeeded {
         return None;
+    }
+    let refused = refused(scene);
+    if refused.is_some() || !steps.is_empty() {
+        return refused;
+    }
+    if run.wave(&wave.rules.name).is_some_and(|begun| wave.is_left(input, begun)) {
+        return Some(Hold::NoPoolLeft { wave: wave.rules.name.clone() });
     }
     let (reachable, needed) = (wave.sums.reachable, halt::needed(input, &wave.sums));
     if reachable < needed {
@@ -241,6 +248,18 @@ fn run_hold(scene: &Scene<'_, '_>, run: &Run, holds: &[(usize, Hold)], revisit: 
     let unproved = (!is_proved && wave.sums.undone == 0 && fleet.all.unsettled == 0).then_some(1);
     let too_few = too_few.or(unproved).map(|wanted| Hold::TooFewSettled { settled: wave.sums.settled, wanted });
     too_few.or_else(|| scene.waits.clone())
+}
+
+/// The first pool of the open wave whose start is refused, if nothing else goes on in that: also while it is tried again, or the time for
+/// which the run is held would begin anew with each attempt.
+fn refused(scene: &Scene<'_, '_>) -> Option<Hold> {
+    let Scene { fleet, waves, steps, .. } = *scene;
+    let mine = || fleet.units.iter().filter(|unit| waves.is_current(unit.pool));
+    let begins = |unit: &Assessed<'_>| steps.iter().any(|step| step.node_uid == unit.unit.node.uid);
+    let first = mine().find(|unit| unit.is_refused())?;
+    let Refusal { why, retry } = first.unit.refused?;
+    let goes_on = mine().any(|unit| unit.under_way || (!unit.is_refused() && begins(unit)));
+    (!goes_on).then(|| Hold::Refused { why: format!("in pool {}: {why}", first.unit.node.pool), retry })
 }
 
 fn phase(input: &Input<'_>, run: &Run, hold: Option<&Hold>) -> RunPhase {

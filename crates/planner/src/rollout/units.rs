@@ -44,6 +44,13 @@ pub(super) struct Assessed<'a> {
     pub(super) inherited: bool,
 }
 
+impl Assessed<'_> {
+    /// It could have the revision, were its last start not refused.
+    pub(super) fn is_refused(&self) -> bool {
+        self.unit.refused.is_some() && self.reachable && self.stage != Stage::AtTarget
+    }
+}
+
 /// Sums over a set of units.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Sums {
@@ -157,13 +164,16 @@ pub(super) fn assess<'a>(input: &Input<'a>, run: &mut Run, revisit: &mut Revisit
     fleet
 }
 
-/// Units whose node left the cluster: those under way keep their slot until the brake ends, the others are forgotten.
+/// Units whose node left the cluster: those under way keep their slot until the brake ends, the others are forgotten. A pool that is gone,
+/// or is not chosen any more, has no workload that could be under way.
 fn follow_missing(eyes: &mut Eyes<'_, '_>, run: &mut Run, fleet: &mut Fleet<'_>) {
     let present: HashSet<Uid> = fleet.units.iter().map(|a| a.unit.node.uid).collect();
     let just_lost: HashSet<Uid> = eyes.input.losses.iter().map(|seen| seen.loss.node.uid).collect();
+    let pools = eyes.are_pools().then(|| eyes.input.units.iter().map(|unit| unit.node.uid).collect::<HashSet<_>>());
     run.tracks.retain(|uid, track| {
+        let may_be_away = pools.as_ref().is_none_or(|pools| pools.contains(uid));
         // Its loss is still to be weighed: whether it was exposed stands in the track.
-        present.contains(uid) || eyes.keeps_slot_while_away(track) || just_lost.contains(uid)
+        present.contains(uid) || (may_be_away && eyes.keeps_slot_while_away(track)) || just_lost.contains(uid)
     });
     for (_, track) in run.tracks.iter().filter(|(uid, track)| !present.contains(uid) && track.is_under_way()) {
         let at = fleet.pool(&track.pool);

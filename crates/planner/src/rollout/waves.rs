@@ -5,15 +5,13 @@
 
 use std::cmp::Ordering;
 
-use jiff::Timestamp;
-
 use super::facts::Point;
 use super::halt::needed;
 use super::run::Run;
-use super::units::{Fleet, Sums};
+use super::units::{Assessed, Fleet, Stage, Sums};
 use super::{Hold, Input, Revisit, UnitKind, Wave, candidates};
 use crate::fleet::Name;
-use crate::strategy::{self, Approval, OnInconclusive};
+use crate::strategy::{self, Approval, CatchUp, OnInconclusive};
 
 /// The waves of a run at one moment.
 #[derive(Debug)]
@@ -42,7 +40,7 @@ pub(super) struct Standing<'a> {
     pub(super) succeeded: bool,
     /// All its reachable units were done once since: who comes now was away.
     pub(super) finished: bool,
-    /// The first of its pools that failed, if pools are the units.
+    /// The first of its pools that failed, or whose start is refused, if pools are the units.
     failed: Option<Name>,
 }
 
@@ -69,6 +67,9 @@ impl<'a> Waves<'a> {
             for (standing, failed) in list.iter_mut().zip(failed_pools(fleet, &of_pool, waves)) {
                 standing.failed = failed.first().map(|pool| (*pool).clone());
             }
+            for unit in fleet.units.iter().filter(|unit| unit.is_refused()) {
+                list[of_pool[unit.pool]].failed.get_or_insert_with(|| unit.unit.node.pool.clone());
+            }
         }
         let opened = if run.completed.is_some() { waves } else { run.waves.len().min(waves) };
         Self { list, of_pool, opened, gate: None, forgives_waiting: false }
@@ -85,8 +86,21 @@ impl<'a> Waves<'a> {
             }
         }
         self.opened = if run.completed.is_some() { self.list.len() } else { run.waves.len().min(self.list.len()) };
-        for standing in &mut self.list {
+        let notes_absence = input.unit_kind == UnitKind::Pool && input.strategy.catch_up == CatchUp::Never;
+        for (at, standing) in self.list.iter_mut().enumerate() {
+            let was_finished = standing.finished;
             standing.look(run);
+            if let Some(wave) = run.waves.get_mut(at)
+                && notes_absence
+                && standing.finished
+                && !was_finished
+            {
+                let is_away = |unit: &&Assessed<'_>| {
+                    let is_down = unit.unit.node.link.ready_since().is_none();
+                    self.of_pool[unit.pool] == at && is_down && unit.stage != Stage::AtTarget
+                };
+                wave.missed = fleet.units.iter().filter(is_away).map(|unit| unit.unit.node.pool.to_string()).collect();
+            }
         }
         let since = run.waves.last().and_then(|wave| wave.opened);
         self.forgives_waiting = self.opened < self.list.len()
@@ -104,11 +118,13 @@ impl<'a> Waves<'a> {
                 if self.gate.is_some() || (stopped && at > 0) {
                     return false;
                 }
-                run.waves.push(self.open(at, input.now, fleet));
+                run.waves.push(self.open(at, input, fleet, run));
             }
             let (standing, wave) = (&self.list[at], &mut run.waves[at]);
             if wave.succeeded.is_none() {
-                let succeeded = standing.is_proved(input, accepted) && standing.has_succeeded(input, revisit);
+                let promoted = promoted(input, &self.list).is_some_and(|through| at <= through);
+                let succeeded =
+                    standing.is_proved(input, wave, accepted, promoted) && standing.has_succeeded(input, revisit);
                 if !succeeded && (stopped || !standing.is_passed_over(input, wave, revisit)) {
                     return false;
                 }
@@ -127,16 +143,33 @@ impl<'a> Waves<'a> {
         true
     }
 
-    fn open(&self, at: usize, now: Timestamp, fleet: &Fleet<'_>) -> Wave {
+    fn open(&self, at: usize, input: &Input<'_>, fleet: &Fleet<'_>, run: &Run) -> Wave {
         let rules = self.list[at].rules;
         let mine = fleet.pools.iter().zip(&self.of_pool).filter(|(_, wave)| **wave == at);
         let mut pools: Vec<String> = Vec::new();
         if rules.chooses() {
             pools.extend(mine.map(|((pool, _), _)| pool.to_string()));
+            if pools.is_empty() {
+                // Those that are refused prove nothing, as those that leave later; who pins all knows what he does.
+                let begun: Vec<&String> = run.waves.iter().flat_map(|wave| &wave.pools).collect();
+                let refused = input.units.iter().filter(|unit| !unit.eligible && unit.refused.is_some());
+                let names =
+                    refused.map(|unit| &unit.node.pool).filter(|pool| begun.iter().all(|known| ***known != ***pool));
+                let mine = names.filter(|pool| rules.matches(pool, input.facts.labels(pool)));
+                pools.extend(mine.map(ToString::to_string));
+            }
             pools.sort_unstable();
         }
         let name = rules.name.to_string();
-        Wave { name, pools, opened: Some(now), succeeded: None, finished: None, inconclusive: false }
+        Wave {
+            name,
+            pools,
+            opened: Some(input.now),
+            succeeded: None,
+            finished: None,
+            inconclusive: false,
+            missed: Vec::new(),
+        }
     }
 
     /// The wave that is open: the last that has opened, or the first if none has.
@@ -162,6 +195,20 @@ impl<'a> Waves<'a> {
     /// Whether all reachable units of this pool's wave were done once: what comes now was away.
     pub(super) fn is_finished(&self, pool: usize) -> bool {
         self.list[self.of_pool[pool]].finished
+    }
+
+    /// Whether a unit was away while its wave ran. Of nodes that is what turns up later; a pool may also be new, or was pinned: those
+    /// that were away are noted.
+    pub(super) fn missed(&self, input: &Input<'_>, run: &Run, unit: &Assessed<'_>) -> bool {
+        match input.unit_kind {
+            UnitKind::Node => self.is_finished(unit.pool),
+            UnitKind::Pool => run.waves.iter().flat_map(|wave| &wave.missed).any(|pool| **pool == *unit.unit.node.pool),
+        }
+    }
+
+    /// Whether this pool belongs to the wave that is open.
+    pub(super) fn is_current(&self, pool: usize) -> bool {
+        self.of_pool[pool] == self.opened.saturating_sub(1)
     }
 
     /// Units that are down and count against the run (rule 1): those of waves that wait are forgiven after a while, else
@@ -209,10 +256,16 @@ impl<'a> Standing<'a> {
         self.rules.min_updated.map(|amount| amount.tolerated(self.sums.reachable).min(self.sums.eligible))
     }
 
-    /// Pools that were broken before, and those that may fail, prove nothing: where pools are the units one has settled, or a user
-    /// took those that failed as they are.
-    fn is_proved(&self, input: &Input<'_>, accepted: bool) -> bool {
-        input.unit_kind == UnitKind::Node || self.sums.settled > 0 || self.sums.reachable == 0 || accepted
+    /// It had pools when it opened, and all of them left before it succeeded: pinned, refused or removed.
+    pub(super) fn is_left(&self, input: &Input<'_>, wave: &Wave) -> bool {
+        input.unit_kind == UnitKind::Pool && self.sums.eligible == 0 && !wave.pools.is_empty()
+    }
+
+    /// Pools that were broken before, those that may fail, and those that left prove nothing: where pools are the units one has settled,
+    /// unless there never was one, or a user took those that failed as they are, or promoted a wave that none is left of.
+    fn is_proved(&self, input: &Input<'_>, wave: &Wave, accepted: bool, promoted: bool) -> bool {
+        let has_none = self.sums.eligible == 0 && (promoted || !self.is_left(input, wave));
+        input.unit_kind == UnitKind::Node || self.sums.settled > 0 || has_none || accepted
     }
 
     /// Rule 3: enough of its reachable units are settled, or all have a verdict within the allowance (more would have halted).
@@ -230,7 +283,7 @@ impl<'a> Standing<'a> {
     fn is_passed_over(&self, input: &Input<'_>, wave: &Wave, revisit: &mut Revisit) -> bool {
         self.rules.on_inconclusive == OnInconclusive::Proceed
             && self.sums.undone == 0
-            && self.sums.reachable < needed(input, &self.sums)
+            && (self.sums.reachable < needed(input, &self.sums) || self.is_left(input, wave))
             && wave.opened.is_some_and(|opened| revisit.due(opened + input.strategy.progress_deadline))
     }
 }
@@ -299,11 +352,15 @@ fn approval(input: &Input<'_>, rules: &strategy::Wave, point: Point) -> Option<H
 /// never had another revision needs none.
 fn soak(input: &Input<'_>, list: &[Standing<'_>], at: usize, run: &Run, revisit: &mut Revisit) -> Option<Hold> {
     let rules = list[at].rules;
-    let promoted = list.iter().position(|standing| *standing.rules.name == *input.control.promoted_through);
     let until = run.waves[at].succeeded? + rules.soak;
     let over = input.facts.is_rollback
         || input.target.first
-        || promoted.is_some_and(|through| at <= through)
+        || promoted(input, list).is_some_and(|through| at <= through)
         || revisit.due(until);
     (!over).then(|| Hold::Soak { wave: rules.name.clone(), until })
+}
+
+/// The place of the last wave that a user promoted.
+fn promoted(input: &Input<'_>, list: &[Standing<'_>]) -> Option<usize> {
+    list.iter().position(|standing| *standing.rules.name == *input.control.promoted_through)
 }

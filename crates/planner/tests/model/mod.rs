@@ -282,7 +282,7 @@ impl World {
             .nodes
             .iter()
             .zip(&self.pods)
-            .map(|(node, pods)| Unit { node, pods, eligible: true, claimed: false })
+            .map(|(node, pods)| Unit { node, pods, eligible: true, claimed: false, refused: None })
             .collect();
         let input = Input {
             now: self.now,

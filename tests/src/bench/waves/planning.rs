@@ -15,7 +15,8 @@ use super::cases::POOLS;
 pub(super) fn median(units: u32, times: u32) -> Duration {
     let began = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(48);
     let fleet: Vec<(Node, [Pod; 1])> = (0..units).map(|nth| unit(nth, Timestamp::UNIX_EPOCH)).collect();
-    let rows: Vec<_> = fleet.iter().map(|(node, pods)| Unit { node, pods, eligible: true, claimed: false }).collect();
+    let rows: Vec<_> =
+        fleet.iter().map(|(node, pods)| Unit { node, pods, eligible: true, claimed: false, refused: None }).collect();
     let strategy = Strategy { min_observed: units.div_ceil(100), ..Strategy::implied(Amount::Percent(10)) };
     let (timing, history) = (Timing::default(), LossHistory::default());
     let input = |now| Input {

@@ -12,15 +12,25 @@ use crate::container;
 /// Deployments with what OpenYurt would never take away again.
 pub(super) async fn web(bed: &Testbed) -> Result<Legacy> {
     let estate = bed.estate("adopted", 3).await?;
-    let set = estate.app_set("web").replicas(2).template("/metadata/labels/dropped", json!("later"));
-    let env = json!([{"name": "DROPPED", "value": "later"}]);
-    Legacy::make(&estate, &set.template("/spec/template/spec/containers/0/env", env), |_| ()).await
+    Legacy::make(&estate, &web_of(&estate, ["0.5", "1024Mi"]), |_| ()).await
 }
 
-/// StatefulSets.
+/// With so much of CPU and memory.
+fn web_of(estate: &Estate<'_>, [cpu, memory]: [&str; 2]) -> AppSet {
+    let container = |field: &str| format!("/spec/template/spec/containers/0/{field}");
+    let set = estate.app_set("web").replicas(2).template("/metadata/labels/dropped", json!("later"));
+    let set = set.template(&container("env"), json!([{"name": "DROPPED", "value": "later"}]));
+    set.template(&container("resources"), json!({"limits": {"cpu": cpu, "memory": memory}}))
+}
+
+/// StatefulSets without a service, of which an autoscaler has one.
 pub(super) async fn db(bed: &Testbed) -> Result<Legacy> {
     let estate = bed.estate("adopted-db", 2).await?;
-    Legacy::make(&estate, &estate.app_set("db").stateful(), |_| ()).await
+    Legacy::make(&estate, &db_of(&estate), |_| ()).await?.scaled(&estate, &estate.pools[0], 2).await
+}
+
+fn db_of(estate: &Estate<'_>) -> AppSet {
+    estate.app_set("db").stateful().template("/spec/serviceName", Value::Null)
 }
 
 /// Workloads of which a patch did not take away what it says (item 5 of contract 4.1).
@@ -72,14 +82,14 @@ async fn deployments_are_adopted_and_change_only_when_their_pool_does() -> Resul
     let place = legacy.place(bed)?;
     unchanged(legacy, &place).await?;
 
-    // Replicas of one pool restart nothing, there where OpenYurt restarts everything.
+    // Replicas of one pool restart nothing, there where OpenYurt restarts everything. Nor does another spelling of quantities.
     let [scaled, changed, left] = [&place.pools[0], &place.pools[1], &place.pools[2]];
     let replicas = json!({"pools": [scaled], "tweaks": {"replicas": 3}});
-    let set = place.app_set("web").replicas(2).template("/metadata/labels/dropped", json!("later"));
-    let set = set.template("/spec/template/spec/containers/0/env", json!([{"name": "DROPPED", "value": "later"}]));
+    let set = web_of(&place, ["500m", "1Gi"]);
     place.deploy(&set.clone().tweak(replicas.clone()), 3).await?;
     let pods = place.pods("web").await?;
     assert!(pods[scaled].is_superset(&legacy.pods[scaled]) && pods[scaled].len() == 3);
+    assert_eq!((&pods[changed], &pods[left]), (&legacy.pods[changed], &legacy.pods[left]));
 
     // An image for one pool restarts that one, whose pods lose OpenYurt's label of the revision.
     let image = json!([{"name": "main", "targetImage": AppSet::image_of("web", "v2")}]);
@@ -111,8 +121,15 @@ async fn stateful_sets_are_adopted_and_upgraded_where_they_are() -> Result<()> {
     let legacy = &inheritance.db;
     let place = legacy.place(bed)?;
     unchanged(legacy, &place).await?;
-    place.deploy(&place.app_set("db").stateful().tag("v2"), 2).await?;
+    // Replicas that an autoscaler set are kept, and that is said.
+    place.await_condition("db", "AppUpdated", "True", &["the replicas of StatefulSet db-", " stay as "]).await?;
+    // What cannot be changed is tried, and the API server says so (item 16 of contract 4.1).
+    let set = db_of(&place).tag("v2");
+    place.apply(&set.clone().template("/spec/podManagementPolicy", json!("OrderedReady"))).await?;
+    place.await_condition("db", "AppUpdated", "False", &["UpdateWorkloadError", "updates to statefulset spec"]).await?;
+    place.deploy(&set, 2).await?;
     for (pool, child) in place.children("db").await? {
+        assert_eq!(child["spec"]["replicas"], legacy.children[&pool]["spec"]["replicas"], "{pool}");
         assert_eq!(child["metadata"]["uid"], legacy.children[&pool]["metadata"]["uid"], "{pool}");
         assert_eq!(container(&child, "image"), &json!(AppSet::image_of("db", "v2")), "{pool}");
     }
@@ -131,7 +148,8 @@ async fn what_a_patch_did_not_do_there_is_done_with_the_next_change() -> Result<
         "nodepoolSelector": {},
         "tweaks": {
             "containerImages": [{"name": "main", "targetImage": AppSet::image_of("web", "v2")}],
-            "patches": [{"operation": "remove", "path": "/spec/template/spec/containers/0/command"}],
+            // In a list, a merge patch takes the null out.
+            "patches": [{"operation": "replace", "path": "/spec/template/spec/containers/0/command", "value": null}],
         },
     }]}}});
     place.change("web", &image).await?;

@@ -33,7 +33,7 @@ impl Legacy {
             "uid": applied["metadata"]["uid"], "controller": true, "blockOwnerDeletion": true,
         }]);
         let revision = format!("{}-6cf8d5c79d", set.name());
-        create(estate, "ControllerRevision", recorded(set, &revision, &owner)).await?;
+        create(estate, "ControllerRevision", recorded(set, &revision, &owner)?).await?;
         let template = set.object().pointer(&set.template_pointer()).context("a template")?;
         let kind = if set.template_pointer().ends_with("statefulSetTemplate") { "StatefulSet" } else { "Deployment" };
         for pool in &estate.pools {
@@ -54,9 +54,23 @@ impl Legacy {
         }});
         let params = PatchParams { field_manager: Some(names::YURT_MANAGER.to_owned()), ..PatchParams::default() };
         estate.sets().patch_status(set.name(), &params, &Patch::Merge(&status)).await.context("its status")?;
-        let (children, pods) = tokio::try_join!(estate.children(set.name()), estate.pods(set.name()))?;
         let (namespace, pools) = (estate.namespace.clone(), estate.pools.clone());
+        let (children, pods) = tokio::try_join!(estate.children(set.name()), estate.pods(set.name()))?;
         Ok(Self { namespace, set: set.name().to_owned(), pools, revision, children, pods })
+    }
+
+    /// The same with another number of pods in a pool, set as an autoscaler does.
+    pub(super) async fn scaled(self, estate: &Estate<'_>, pool: &str, replicas: u32) -> Result<Self> {
+        let child = &self.children[pool];
+        let (kind, name) = (child["kind"].as_str(), child["metadata"]["name"].as_str());
+        let workloads = estate.objects("apps/v1", kind.context("a kind")?);
+        let scale = json!({"spec": {"replicas": replicas}});
+        let params = PatchParams { field_manager: Some("autoscaler".to_owned()), ..PatchParams::default() };
+        workloads.patch_scale(name.context("a name")?, &params, &Patch::Merge(&scale)).await.context("scaling")?;
+        let ready = |child: &Value| child["status"]["readyReplicas"] == replicas;
+        estate.await_child(&self.set, pool, "its pods", ready).await?;
+        let (children, pods) = tokio::try_join!(estate.children(&self.set), estate.pods(&self.set))?;
+        Ok(Self { children, pods, ..self })
     }
 
     /// Where it is, for whoever asks.
@@ -74,20 +88,41 @@ async fn create(estate: &Estate<'_>, kind: &str, object: Value) -> Result<()> {
 }
 
 /// The ControllerRevision: what was asked for, as Go's types write it.
-fn recorded(set: &AppSet, name: &str, owner: &Value) -> Value {
-    let mut workload = set.object()["spec"]["workload"].clone();
+fn recorded(set: &AppSet, name: &str, owner: &Value) -> Result<Value> {
+    // Quantities in Go's spelling, as far as they are here.
+    let text =
+        set.object()["spec"]["workload"].to_string().replace("\"1024Mi\"", "\"1Gi\"").replace("\"0.5\"", "\"500m\"");
+    let mut workload: Value = text.parse()?;
+    leave_out_empty(&mut workload);
     workload["$patch"] = json!("replace");
-    for template in workload["workloadTemplate"].as_object_mut().into_iter().flat_map(serde_json::Map::values_mut) {
+    for (kind, template) in workload["workloadTemplate"].as_object_mut().into_iter().flatten() {
+        if kind == "statefulSetTemplate" && template["spec"]["serviceName"].is_null() {
+            template["spec"]["serviceName"] = json!("");
+        }
         template["metadata"]["creationTimestamp"] = Value::Null;
         template["spec"]["template"]["metadata"]["creationTimestamp"] = Value::Null;
-        template["spec"]["template"]["spec"]["containers"][0]["resources"] = json!({});
+        let container = template["spec"]["template"]["spec"]["containers"][0].as_object_mut().context("a container")?;
+        container.entry("resources").or_insert_with(|| json!({}));
     }
     let labels = json!({names::SET: set.name(), names::REVISION_HASH: "6cf8d5c79d"});
-    json!({
+    Ok(json!({
         "apiVersion": "apps/v1", "kind": "ControllerRevision",
         "metadata": {"name": name, "labels": labels, "ownerReferences": owner},
         "data": {"spec": {"workload": workload}}, "revision": 1,
-    })
+    }))
+}
+
+/// Go's types leave out maps and lists that are empty. A selector of all NodePools is a structure, and stays.
+fn leave_out_empty(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            let silent = |key: &str, value: &Value| *value == json!([]) || *value == json!({}) && key == "annotations";
+            fields.retain(|key, value| !silent(key, value));
+            fields.values_mut().for_each(leave_out_empty);
+        }
+        Value::Array(items) => items.iter_mut().for_each(leave_out_empty),
+        _ => {}
+    }
 }
 
 fn workload(set: &str, pool: &str, revision: &str, template: &Value) -> Value {

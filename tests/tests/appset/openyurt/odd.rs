@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result};
 use api::names::app_set::event_reason;
 use kube::api::{ListParams, PostParams};
 use serde_json::{Value, json};
-use tests::fixture::{APPSET_USER, AppSet, Estate, Testbed};
+use tests::fixture::{APPSET_USER, AppSet, Estate, Testbed, eventually};
 
 use super::inherited;
 use crate::refusal;
@@ -116,6 +116,17 @@ async fn item_6_odd_objects_are_said_by_the_path_of_their_field_and_end_nothing(
     for (kind, count) in [("Deployment", 1), ("StatefulSet", 0)] {
         assert_eq!(estate.objects("apps/v1", kind).list(&ListParams::default()).await?.items.len(), count, "{kind}");
     }
+    // A run that went on says so too, when nobody can say any more which pools it is about.
+    let near = json!({"matchExpressions": [{"key": "a", "operator": "Near"}]});
+    estate.change("limit", &json!({"spec": {"nodepoolSelector": near}})).await?;
+    let runs = estate.objects("drover.dev/v1alpha1", "FleetRollout");
+    let held = async || {
+        let runs = runs.list(&ListParams::default()).await.context("listing FleetRollouts")?.items;
+        let mut mine = runs.iter().filter(|run| run.data["spec"]["targetRef"]["name"] == "limit");
+        let held = mine.find(|run| run.data["status"]["phase"] == "Held");
+        Ok(held.map(|run| run.data["status"]["conditions"].to_string()))
+    };
+    crate::has(&eventually("a run that is held", crate::MINUTE, held).await?, &["RevisionRefused", "is not In, NotIn"]);
     Ok(())
 }
 

@@ -38,6 +38,7 @@ fn full() -> Record {
         succeeded: Some(at),
         finished: Some(at),
         inconclusive: true,
+        missed: vec!["p".to_owned()],
     };
     let mut evidence = Evidence::default();
     evidence.away.push(Away { node: "n".to_owned(), node_uid: uid, pool: "p".to_owned(), at, with_pool: true });

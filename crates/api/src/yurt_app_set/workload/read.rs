@@ -99,12 +99,11 @@ impl ContainerImage {
 impl TweakPatch {
     fn read(at: &At<'_>) -> Read<Self> {
         let operation = at.field("operation");
-        let value = || {
-            at.value.get("value").cloned().ok_or_else(|| at.field("value").refuse("given, as add and replace need it"))
-        };
+        // Absent is null: a merge patch, such as kubectl apply sends, takes nulls out of all that it writes.
+        let value = || at.field("value").value.clone();
         let operation = match operation.text()?.as_str() {
-            "add" => Operation::Add(value()?),
-            "replace" => Operation::Replace(value()?),
+            "add" => Operation::Add(value()),
+            "replace" => Operation::Replace(value()),
             "remove" => Operation::Remove,
             _ => return Err(operation.refuse("add, remove or replace")),
         };

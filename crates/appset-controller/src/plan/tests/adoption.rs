@@ -61,6 +61,36 @@ fn adoption_goes_on_while_a_revision_is_held_and_changes_no_pods() {
     assert_eq!(world.restarts.keys().collect::<Vec<_>>(), ["web-a-x7k2p"]);
 }
 
+/// Adoption passes every hold: replicas that are the YurtAppSet's would go back in all pools at once.
+#[test]
+fn what_an_autoscaler_set_survives_adoption_and_that_is_said() {
+    let mut world = World::new(&["a", "b"]);
+    world.tweak(json!([replicas("a", 2), replicas("b", 2)]));
+    world.settle();
+    hand_over(&mut world);
+    let scaled = json!({"manager": "kube-controller-manager", "operation": "Update", "subresource": "scale", "fieldsV1": {"f:spec": {"f:replicas": {}}}});
+    for pool in ["a", "b"] {
+        world.workload(pool)["spec"]["replicas"] = json!(20);
+    }
+    world.workload("a")["metadata"]["managedFields"] = json!([scaled]);
+    world.released = Released::these([]);
+    let rest = world.settle();
+    let now = |world: &World| ["a", "b"].map(|pool| world.specs()[pool]["replicas"].clone());
+    assert_eq!(now(&world), [json!(20), json!(2)], "what somebody wrote into the workload itself is put back");
+    assert!(
+        rest.complaints[0].starts_with("the replicas of Deployment web-a-x7k2p stay as an autoscaler"),
+        "{:?}",
+        rest.complaints
+    );
+    world.released = Released::All;
+    world.tweak(json!([replicas("a", 2), replicas("b", 4)]));
+    world.settle();
+    assert_eq!((now(&world), world.restarts.len()), ([json!(20), json!(4)], 0));
+    world.tweak(json!([replicas("a", 3), replicas("b", 4)]));
+    let rest = world.settle();
+    assert_eq!((now(&world), rest.complaints), ([json!(3), json!(4)], Vec::new()));
+}
+
 /// Defect 3 of OpenYurt, as it leaves it to whoever comes next.
 #[test]
 fn of_two_workloads_in_a_pool_the_younger_goes_once_the_older_is_ready() {

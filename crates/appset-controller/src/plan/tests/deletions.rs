@@ -33,6 +33,9 @@ fn a_tenth_of_the_workloads_goes_in_a_minute() {
     let plan = world.plan(Read::Quorum);
     world.carry_out(&plan, usize::MAX);
     assert_eq!(deletions(&world), (0, 18, Some(60)));
+    let mirrored = world.plan(Read::Mirror);
+    assert!(!mirrored.confirm, "nothing is read for what has to wait: {mirrored:?}");
+    assert_eq!(mirrored, world.plan(Read::Quorum));
     world.now += jiff::SignedDuration::from_secs(30);
     assert_eq!(deletions(&world), (0, 18, Some(30)));
     let plan = world.plan(Read::Quorum);
@@ -44,6 +47,39 @@ fn a_tenth_of_the_workloads_goes_in_a_minute() {
     assert_eq!(deletions(&world), (2, 0, None), "what is chosen again stays, and what went is made again");
     let plan = world.plan(Read::Quorum);
     assert!(plan.steps.iter().all(|step| matches!(step.action, Action::Create { .. })));
+}
+
+#[test]
+fn what_cannot_be_deleted_keeps_nothing_else_from_being_deleted() {
+    let (mut world, _) = many();
+    world.choose(&[]);
+    let next = |world: &World| {
+        let plan = world.plan(Read::Quorum);
+        plan.steps.into_iter().map(|step| step.pool).collect::<Vec<_>>()
+    };
+    assert_eq!(next(&world), ["pool-00", "pool-01"]);
+    let name = |world: &mut World, pool: &str| world.workload(pool)["metadata"]["name"].as_str().unwrap().to_owned();
+    world.undeleted = ["pool-01", "pool-00"].map(|pool| name(&mut world, pool)).into();
+    assert_eq!(next(&world), ["pool-02", "pool-03"]);
+    let others: Vec<_> = (2..20).map(|index| format!("pool-{index:02}")).collect();
+    others.iter().for_each(|pool| world.remove(pool));
+    assert_eq!(next(&world), ["pool-01"], "who was tried longest ago");
+}
+
+#[test]
+fn none_goes_where_none_may_and_no_look_says_something_else() {
+    let (mut world, _) = many();
+    world.choose(&[]);
+    world.percent = 0;
+    let first = world.plan(Read::Mirror);
+    assert!(first.steps.is_empty() && first.revisit.is_none() && !first.confirm, "{first:?}");
+    let said = first.spared.values().next().unwrap().to_string();
+    assert_eq!(
+        said,
+        "waits: 0 of at most 0 workloads were deleted within a minute; goes on with another deletions.percent_per_minute"
+    );
+    world.now += jiff::SignedDuration::from_secs(61);
+    assert_eq!(world.plan(Read::Mirror), first);
 }
 
 #[test]

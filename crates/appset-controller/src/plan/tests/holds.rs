@@ -201,6 +201,24 @@ fn one_dry_run_stands_for_all_pools_with_the_same_tweaks_those_of_later_waves_to
     assert_eq!(world.plan(Read::Mirror).trials.len(), 0);
 }
 
+/// A quota speaks against a workload that is to be made, and what cannot be changed against one that is there.
+#[test]
+fn a_dry_run_is_of_a_change_where_there_is_one_and_not_of_a_creation() {
+    let mut world = World::new(&["a", "b", "c", "d"]);
+    world.choose(&["b", "c"]);
+    world.settle();
+    world.choose(&["a", "b", "c", "d"]);
+    let tried = |world: &World| {
+        let trial = world.plan(Read::Mirror).trials.into_values().next().unwrap();
+        (trial.pools.join(" "), trial.body.value()["metadata"]["labels"][names::POOL_NAME].clone(), trial.changes)
+    };
+    assert_eq!(tried(&world), ("a d".to_owned(), json!("a"), false));
+    world.tweak(json!([{"nodepoolSelector": {}, "tweaks": {"replicas": 2}}]));
+    assert_eq!(tried(&world), ("a b c d".to_owned(), json!("b"), true));
+    world.workloads.clear();
+    assert_eq!(tried(&world), ("a b c d".to_owned(), json!("a"), false));
+}
+
 /// OpenYurt's definition leaves it to a webhook, which may be away.
 #[test]
 fn another_kind_of_template_makes_no_second_workload_in_each_pool() {

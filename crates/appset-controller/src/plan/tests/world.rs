@@ -33,6 +33,9 @@ pub(crate) struct World {
     pub(crate) on_refusal: OnRefusal,
     pub(crate) stubborn: HashMap<String, BTreeSet<crate::drift::Difference>>,
     pub(crate) deleted: Vec<Timestamp>,
+    /// Workloads that somebody does not let be deleted, and whose deletion was tried.
+    pub(crate) undeleted: Vec<String>,
+    pub(crate) percent: u32,
     pub(crate) now: Timestamp,
     /// How many times pods of a workload were replaced, by its name.
     pub(crate) restarts: BTreeMap<String, u32>,
@@ -60,6 +63,8 @@ impl World {
             on_refusal: OnRefusal::HoldAll,
             stubborn: HashMap::new(),
             deleted: Vec::new(),
+            undeleted: Vec::new(),
+            percent: 10,
             now: Timestamp::from_second(1_800_000_000).unwrap(),
             restarts: BTreeMap::new(),
             writes: 0,
@@ -117,7 +122,7 @@ impl World {
             refused: &BTreeMap::new(),
             on_refusal: self.on_refusal,
             stubborn: &self.stubborn,
-            pace: Pace { percent: 10, recent: &self.deleted },
+            pace: Pace { percent: self.percent, recent: &self.deleted, failed: &self.undeleted },
             now: self.now,
         })
     }

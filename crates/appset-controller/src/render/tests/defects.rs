@@ -129,9 +129,47 @@ fn replicas_that_are_no_number_of_pods_are_refused() {
     }
 }
 
+/// Nor of what the Deployment controller counts: it would put its own number back for ever.
 #[test]
 fn a_template_that_was_copied_from_a_workload_says_nothing_of_drovers_own() {
-    let mut template = deployment();
-    template["deploymentTemplate"]["metadata"]["annotations"][names::KEPT_TEMPLATE] = json!("x");
-    assert_eq!(render(template, json!([]), "a")["metadata"], render(deployment(), json!([]), "a")["metadata"]);
+    for key in [names::KEPT_TEMPLATE, names::KEPT_REPLICAS, "deployment.kubernetes.io/revision"] {
+        let mut template = deployment();
+        template["deploymentTemplate"]["metadata"]["annotations"][key] = json!("7");
+        assert_eq!(render(template, json!([]), "a")["metadata"], render(deployment(), json!([]), "a")["metadata"]);
+    }
+}
+
+/// The hash of a pod template is recorded on workloads: another one restarts the pods of those that were adopted.
+#[test]
+fn the_hash_of_a_template_is_the_same_for_ever_and_for_every_spelling_of_it() {
+    let with = |container: Value, metadata: Value| {
+        let mut template = deployment();
+        let pods = &mut template["deploymentTemplate"]["spec"]["template"];
+        pods["spec"]["containers"][1].as_object_mut().unwrap().extend(container.as_object().unwrap().clone());
+        pods["metadata"].as_object_mut().unwrap().extend(metadata.as_object().unwrap().clone());
+        renderer(template, json!([])).render(&Pool::new("a", [])).unwrap()
+    };
+    let plain = with(json!({}), json!({}));
+    // What versions without quantities in mind recorded of this template.
+    assert_eq!(plain.template.to_string(), "fa12117e66cd620b");
+    assert_eq!(plain.template, Hash::of(&plain.body["spec"]["template"]));
+    let limits = |cpu: Value, memory: &str| json!({"resources": {"limits": {"cpu": cpu, "memory": memory}}});
+    let one = with(limits(json!("0.5"), "1024Mi"), json!({}));
+    for (container, metadata) in [
+        (limits(json!("500m"), "1Gi"), json!({})),
+        (limits(json!(0.5), "1073741824"), json!({"annotations": {}})),
+        (limits(json!("500m"), "1Gi"), json!({"annotations": null})),
+    ] {
+        let other = with(container, metadata);
+        assert_eq!(one.template, other.template);
+        // What a version before this one recorded of it is still the same template.
+        let recorded = Hash::of(&other.body["spec"]["template"]).to_string();
+        assert!(other.is_of(&recorded) && other.is_of(&one.template.to_string()));
+    }
+    for other in [limits(json!("500m"), "1G"), json!({"env": [{"name": "A", "value": "0.5"}]}), json!({})] {
+        assert_ne!(one.template, with(other.clone(), json!({})).template, "{other}");
+        assert!(!one.is_of(&with(other, json!({})).template.to_string()));
+    }
+    let env = |value: &str| with(json!({"env": [{"name": "A", "value": value}]}), json!({})).template;
+    assert_ne!(env("0.5"), env("500m"), "a text is a text");
 }

@@ -1,5 +1,7 @@
 //! Units, planner and plan over a model of a cluster, a second at a time: what a controller does, without one.
 
+mod cluster;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::names::app_set as names;
@@ -13,12 +15,9 @@ use super::super::{Course, Reach, Scene, Sightings, Units};
 use crate::budgets::{self, Rules};
 use crate::children::Child;
 use crate::plan::tests::world::World;
-use crate::plan::{Action, Hold, Plan, Read, Released, outlook};
+use crate::plan::{Hold, Plan, Read, Released, outlook};
 use crate::pools::Pool;
 use crate::returning::Returning;
-
-/// So many seconds a workload takes to be rolled out.
-const ROLLOUT: i64 = 3;
 
 /// So many seconds a workload may take.
 const DEADLINE: i64 = 30;
@@ -36,6 +35,8 @@ pub(super) struct Fleet {
     rules: Rules,
     timing: Timing,
     run: Run,
+    /// When that began.
+    began: Timestamp,
     sightings: Sightings,
     revision: Option<String>,
     report: Option<Report>,
@@ -43,8 +44,13 @@ pub(super) struct Fleet {
     /// Pools in which what is new fails.
     failing: BTreeSet<String>,
     dark: BTreeSet<String>,
+    /// Pools whose writes the API server refuses.
+    refusing: BTreeSet<String>,
+    /// What it refused, and until when that is not tried again.
+    refused: BTreeMap<String, (String, Timestamp)>,
     /// Workloads that are being rolled out, since when, by pool.
     changing: BTreeMap<String, Timestamp>,
+    /// How often pods of each workload had been replaced when the last release came.
     restarts: BTreeMap<String, u32>,
     /// A process ended that had made the run at this time, and had told nothing of it.
     untold: Option<Timestamp>,
@@ -71,12 +77,15 @@ impl Fleet {
             rules: budgets::rules(&budgets::implied()).unwrap(),
             timing,
             run: Run::begin(None),
+            began: Timestamp::UNIX_EPOCH,
             sightings: Sightings::default(),
             revision: None,
             report: None,
             plan: Plan::default(),
             failing: BTreeSet::new(),
             dark: BTreeSet::new(),
+            refusing: BTreeSet::new(),
+            refused: BTreeMap::new(),
             changing: BTreeMap::new(),
             restarts: BTreeMap::new(),
             untold: None,
@@ -105,7 +114,8 @@ impl Fleet {
         let names: Vec<_> = self.world.pools.iter().map(|pool| pool.name.clone()).collect();
         let tweak = json!({"containerImages": [{"name": "web", "targetImage": image}]});
         self.world.tweak(json!([{"pools": names, "tweaks": tweak}]));
-        self.restarts = self.restarts_by_pool();
+        self.restarts.clone_from(&self.world.restarts);
+        self.refused.clear();
         self.went_back = false;
     }
 
@@ -139,9 +149,27 @@ impl Fleet {
         }
     }
 
+    /// These pools get these labels, and no others.
+    pub(super) fn relabel<const N: usize>(&mut self, pools: &[&str], labels: [(&str, &str); N]) {
+        for pool in self.world.pools.iter_mut().filter(|pool| pools.contains(&&*pool.name)) {
+            *pool = Pool::new(&pool.name, labels).seen(pool.uid, Some(i64::from(pool.reachable)));
+        }
+    }
+
     pub(super) fn add(&mut self, pool: &str) {
         self.world.pools.push(Pool::new(pool, []));
         self.world.set.spec.pools.push(pool.to_owned());
+    }
+
+    /// The API server refuses to write the workloads of these pools, and of no others.
+    pub(super) fn refuse(&mut self, pools: &[&str]) {
+        self.refusing = pools.iter().map(|pool| (*pool).to_owned()).collect();
+    }
+
+    /// The YurtAppSet is to be in these pools, and in no others.
+    pub(super) fn choose(&mut self, pools: &[&str]) {
+        self.world.choose(pools);
+        self.world.set.metadata.generation = self.world.set.metadata.generation.map(|generation| generation + 1);
     }
 
     pub(super) fn pin(&mut self, pins: &Value) {
@@ -176,6 +204,7 @@ impl Fleet {
         };
         if self.revision.as_ref() != Some(&current.name) {
             self.run = Run::begin(self.revision.is_some().then_some(&self.run));
+            self.began = self.world.now;
             self.control.resume_token.clear();
             self.revision = Some(current.name.clone());
         }
@@ -196,7 +225,7 @@ impl Fleet {
         };
         let planned = units.plan(&course, std::mem::take(&mut self.run));
         self.run = planned.run.clone();
-        self.returning = Returning::of(&units, &planned, &self.rules.strategy);
+        self.returning = Returning::of(&units, &planned, &self.run, &self.rules.strategy, self.began);
         self.went_back |= !self.returning.pools.is_empty();
         (self.world.released, self.world.returns) = (units.released(&planned), self.returning.pools.clone());
         let plan = self.look();
@@ -268,7 +297,7 @@ impl Fleet {
     /// Whether a pool is under change for so short that nobody can know yet how it ends.
     pub(super) fn is_changing(&self, pool: &str) -> bool {
         let since = self.changing.get(pool).map(|since| self.world.now.duration_since(*since));
-        self.is_lit(pool) && since.is_some_and(|since| since < SignedDuration::from_secs(ROLLOUT))
+        self.is_lit(pool) && since.is_some_and(|since| since < SignedDuration::from_secs(cluster::ROLLOUT))
     }
 
     pub(super) fn is_lit(&self, pool: &str) -> bool {
@@ -283,18 +312,12 @@ impl Fleet {
 
     /// How often pods of a pool were replaced since the last release.
     pub(super) fn restarts_since_release(&self) -> BTreeMap<String, u32> {
-        let mut since = self.restarts_by_pool();
-        since.iter_mut().for_each(|(pool, count)| *count -= self.restarts.get(pool).copied().unwrap_or(0));
-        since.retain(|_, count| *count > 0);
-        since
-    }
-
-    fn restarts_by_pool(&self) -> BTreeMap<String, u32> {
-        let children = self.world.children();
-        let of = |child: &Child| {
-            Some((child.pool()?.to_owned(), self.world.restarts.get(&child.name).copied().unwrap_or(0)))
+        let count = |counts: &BTreeMap<String, u32>, child: &Child| counts.get(&child.name).copied().unwrap_or(0);
+        let since = |child: &Child| {
+            let since = count(&self.world.restarts, child) - count(&self.restarts, child);
+            (since > 0).then(|| (child.pool().unwrap_or_default().to_owned(), since))
         };
-        children.iter().filter_map(of).collect()
+        self.world.children().iter().filter_map(since).collect()
     }
 
     fn look(&mut self) -> Plan {
@@ -307,54 +330,8 @@ impl Fleet {
         let reach = if self.silent { Reach::Unknown("nobody says".to_owned()) } else { Reach::Status };
         let children = self.world.children();
         let outlook = outlook(&self.world.set, &self.world.pools, &children.iter().collect::<Vec<_>>());
-        let failing = BTreeSet::new();
-        let scene =
-            Scene { outlook: &outlook, unbound, revision, reach: &reach, failing: &failing, now: self.world.now };
+        let (failing, now) = (&self.refused, self.world.now);
+        let scene = Scene { outlook: &outlook, unbound, revision, reach: &reach, failing, now };
         Units::of(&scene, &mut self.sightings)
-    }
-
-    /// Writes, and has Kubernetes begin what follows.
-    fn carry_out(&mut self, plan: &Plan, planned: &planner::rollout::Plan) {
-        let before = self.specs();
-        self.world.carry_out(plan, usize::MAX);
-        let after = self.specs();
-        for step in &plan.steps {
-            if matches!(step.action, Action::Delete { .. }) {
-                continue;
-            }
-            let time = self.world.now;
-            let managed = json!([{"manager": names::FIELD_MANAGER, "operation": "Apply", "time": time}]);
-            self.world.workload(&step.pool)["metadata"]["managedFields"] = managed;
-            if let Some(start) = planned.steps.iter().find(|start| *start.pool == *step.pool) {
-                self.run.activate(start, self.world.now);
-            }
-            let template = |specs: &BTreeMap<String, Value>| specs.get(&step.pool).map(|spec| spec["template"].clone());
-            if template(&before) != template(&after) {
-                self.changing.insert(step.pool.clone(), self.world.now);
-                let status = &mut self.world.workload(&step.pool)["status"];
-                status["updatedReplicas"] = 0.into();
-                if !before.contains_key(&step.pool) {
-                    status["availableReplicas"] = 0.into();
-                }
-            }
-        }
-    }
-
-    /// What happens in the pools: what is new is rolled out after a while, or gets into trouble.
-    fn kubernetes(&mut self) {
-        let now = self.world.now;
-        let due = |since: &Timestamp| now.duration_since(*since) >= SignedDuration::from_secs(ROLLOUT);
-        let ripe: Vec<_> = self.changing.iter().filter(|(_, since)| due(since)).map(|(pool, _)| pool.clone()).collect();
-        for pool in ripe.into_iter().filter(|pool| !self.dark.contains(pool)) {
-            let fails = self.failing.contains(&pool) && self.of_newest().contains(&pool.as_str());
-            let workload = self.world.workload(&pool);
-            if fails {
-                let trouble = json!({"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"});
-                workload["status"]["conditions"] = json!([trouble]);
-            } else {
-                crate::plan::tests::world::roll_out(workload);
-                self.changing.remove(&pool);
-            }
-        }
     }
 }

@@ -2,19 +2,16 @@
 
 use api::daemon_set::DaemonSet;
 use api::fleet_rollout::FleetRollout;
-use api::fleet_rollout::strategy::{Approval, Strategy, Wave};
-use planner::rollout::{Hold, Report, WaveReport};
-use planner::strategy::{Amount, SlowStart};
+use api::fleet_rollout::strategy::Strategy;
+use planner::rollout::{Report, UnitKind, WaveReport};
+use planner::strategy::SlowStart;
 
 use super::change::{Change, New};
 use super::title;
+use super::words::{amount, conditions, listed, nothing_starts, text_lines, waiting, warning_lines};
 use crate::snapshot::Planned;
 use crate::strategy::Rules;
 use crate::text::{Line, Tone, count, hang};
-use crate::view::span;
-
-/// Names in a list; the others are counted.
-const NAMED: usize = 8;
 
 /// What a plan is of.
 pub(super) struct Shown<'a> {
@@ -40,7 +37,7 @@ impl Shown<'_> {
         lines.push(Line::new());
         lines.extend(first(planned, width));
         lines.extend(held(report, width));
-        lines.extend(self.warnings(report, width));
+        lines.extend(warning_lines(&self.warnings(report), width));
         lines
     }
 
@@ -65,7 +62,7 @@ impl Shown<'_> {
     }
 
     /// What the user should know before.
-    fn warnings(&self, report: &Report, width: usize) -> Vec<Line> {
+    pub(super) fn warnings(&self, report: &Report) -> Vec<String> {
         let mut warnings = Vec::new();
         for wave in report.waves.iter().filter(|wave| wave.counts.desired == 0) {
             warnings
@@ -88,8 +85,7 @@ impl Shown<'_> {
                 warnings.push(format!("revision {number} is {phase:?}: it would be superseded at once, and what is under way keeps its slots"));
             }
         }
-        let first = Line::of(Tone::Call, "! ");
-        warnings.iter().flat_map(|text| hang(Tone::Plain, &first, &Line::of(Tone::Plain, "  "), text, width)).collect()
+        warnings
     }
 }
 
@@ -137,7 +133,7 @@ fn wave_lines(strategy: &Strategy, at: usize, wave: &WaveReport, report: &Report
 fn first(planned: &Planned, width: usize) -> Vec<Line> {
     let steps = &planned.plan.steps;
     if steps.is_empty() {
-        let why = planned.plan.report.hold.as_ref().map_or_else(|| "nothing is to be done".to_owned(), Hold::to_string);
+        let why = nothing_starts(planned.plan.report.hold.as_ref(), UnitKind::Node);
         return text_lines(Tone::Call, &format!("Nothing starts at once: {why}."), width);
     }
     let names: Vec<String> = steps.iter().map(|step| step.node.to_string()).collect();
@@ -148,63 +144,15 @@ fn first(planned: &Planned, width: usize) -> Vec<Line> {
 
 /// Why the others do not, by kind.
 fn held(report: &Report, width: usize) -> Vec<Line> {
-    let mut kinds: Vec<(&'static str, usize, &Hold)> = Vec::new();
-    for (_, hold) in &report.units {
-        match kinds.iter_mut().find(|(kind, _, _)| *kind == hold.kind()) {
-            Some((_, units, _)) => *units += 1,
-            None => kinds.push((hold.kind(), 1, hold)),
-        }
-    }
-    kinds.sort_by_key(|(_, units, _)| std::cmp::Reverse(*units));
+    let kinds = waiting(report, UnitKind::Node);
     if kinds.is_empty() {
         return Vec::new();
     }
     let mut lines = vec![Line::of(Tone::Plain, "Then wait:")];
     let margin = Line::of(Tone::Plain, "        ");
-    for (_, units, hold) in kinds {
-        let first = Line::of(Tone::Plain, format!("{units:>6}  "));
-        lines.extend(hang(Tone::Faint, &first, &margin, &hold.to_string(), width));
+    for kind in kinds {
+        let first = Line::of(Tone::Plain, format!("{:>6}  ", kind.units.len()));
+        lines.extend(hang(Tone::Faint, &first, &margin, &kind.sentence, width));
     }
     lines
-}
-
-/// What a wave asks for, in words.
-fn conditions(wave: &Wave, strategy: &Strategy) -> String {
-    let mut parts = Vec::new();
-    if wave.approval == Approval::BeforeWave {
-        parts.push("waits for approval to open".to_owned());
-    }
-    if let Some(amount) = wave.max_unavailable.or(strategy.max_unavailable) {
-        parts.push(format!("at most {} of it down", self::amount(amount.0)));
-    }
-    if let Some(amount) = wave.max_concurrent_pools {
-        parts.push(format!("{} of its pools at once", self::amount(amount.0)));
-    }
-    if let Some(amount) = wave.min_updated {
-        parts.push(format!("succeeds with {} settled", self::amount(amount.0)));
-    }
-    if wave.soak_seconds > 0 {
-        parts.push(format!("is watched for {}", span(u64::from(wave.soak_seconds))));
-    }
-    if wave.approval == Approval::AfterWave {
-        parts.push("then waits for approval to go on".to_owned());
-    }
-    if parts.is_empty() { "no conditions of its own".to_owned() } else { parts.join(", ") }
-}
-
-fn amount(amount: Amount) -> String {
-    match amount {
-        Amount::Count(count) => count.to_string(),
-        Amount::Percent(percent) => format!("{percent} %"),
-    }
-}
-
-fn listed(names: &[String]) -> String {
-    let more = names.len().saturating_sub(NAMED);
-    let shown = names[..names.len() - more].join(", ");
-    if more > 0 { format!("{shown} and {more} more") } else { shown }
-}
-
-fn text_lines(tone: Tone, text: &str, width: usize) -> Vec<Line> {
-    hang(tone, &Line::new(), &Line::new(), text, width)
 }

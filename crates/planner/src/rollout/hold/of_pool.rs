@@ -27,15 +27,15 @@ fn of_pool(hold: &Hold) -> Option<String> {
         }
         Hold::Offline => "none of its nodes is Ready".to_owned(),
         Hold::Returning { at } => format!("it counts as reachable at {}", second(*at)),
-        Hold::NodeBusy => "its last write failed and is tried again".to_owned(),
         Hold::Terminating => "its former workload is being deleted".to_owned(),
         Hold::NoCatchUp => "it was offline during its wave and offline.catchUp is Never".to_owned(),
         Hold::UnknownRevision { revision } => format!("its workload has revision {revision:?}, which is not known"),
         Hold::Inconclusive { reachable, needed } => {
             format!("only {reachable} pools are reachable, a verdict needs {needed}")
         }
-        Hold::Refused { why, retry } => {
-            format!("the API server refused the last write: {why}; it is tried again at {}", second(*retry))
+        // Each time later: that is no news.
+        Hold::Refused { why, retry: _ } => {
+            format!("the API server refused the last write: {why}; it is tried again")
         }
         Hold::OtherController { lease, seen: true } => {
             format!("lease {lease} is alive: its holder upgrades the same YurtAppSets")
@@ -51,8 +51,10 @@ fn of_pool(hold: &Hold) -> Option<String> {
         | Hold::Window { .. }
         | Hold::Dependency { .. }
         | Hold::ConcurrentPools { .. }
+        | Hold::NoPoolLeft { .. }
         | Hold::InvalidStrategy { .. }
         | Hold::UnderMaintenance
+        | Hold::NodeBusy
         | Hold::NoPod
         | Hold::Stale { .. }
         | Hold::NotObserved

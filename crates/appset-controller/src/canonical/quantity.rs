@@ -1,14 +1,29 @@
 //! Quantities of Kubernetes' resources: the API server keeps `0.5` as `500m`, and `1024Mi` as `1Gi`.
 
+use std::fmt;
+
 use serde_json::Value;
+
+/// Objects whose values are quantities, in a workload.
+const OF_QUANTITIES: [&str; 3] = ["limits", "overhead", "requests"];
+
+/// Fields that are quantities, in a workload: of a volume in memory, and of a variable that says a resource.
+const QUANTITIES: [&str; 2] = ["sizeLimit", "divisor"];
 
 /// A quantity in billionths, which is as fine as Kubernetes keeps them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Quantity(i128);
+pub(crate) struct Quantity(i128);
 
 impl Quantity {
+    /// The quantity at a key of an object that is itself at the key `above`. `None` is something else: another text that looks like a
+    /// quantity, such as the value of a variable, is a text.
+    pub(crate) fn at(above: &str, key: &str, value: &Value) -> Option<Self> {
+        let is_one = OF_QUANTITIES.contains(&above) || QUANTITIES.contains(&key);
+        is_one.then(|| Self::read(value)).flatten()
+    }
+
     /// Reads a text or number such as `2`, `0.5`, `500m`, `1Gi` or `1e3`. `None` is another text, or one out of range.
-    pub(super) fn read(value: &Value) -> Option<Self> {
+    fn read(value: &Value) -> Option<Self> {
         match value {
             Value::String(text) => Self::parse(text),
             Value::Number(number) => Self::parse(&number.to_string()),
@@ -34,6 +49,12 @@ impl Quantity {
         let scaled = digits.checked_mul(1_i128.checked_shl(binary)?)?;
         let billionths = if power < 0 { Some(scaled / ten) } else { scaled.checked_mul(ten) }?;
         Some(Self(if negative { -billionths } else { billionths }))
+    }
+}
+
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}n", self.0)
     }
 }
 
@@ -78,6 +99,7 @@ mod tests {
             assert!(all.windows(2).all(|pair| pair[0] == pair[1]), "{same:?} are {all:?}");
         }
         assert_ne!(Quantity::parse("1G"), Quantity::parse("1Gi"));
+        assert_eq!(Quantity::parse("1k").unwrap().to_string(), "1000000000000n");
         for other in [
             "",
             ".",
