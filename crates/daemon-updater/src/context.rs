@@ -271,7 +271,8 @@ impl Context {
 
     /// The DaemonSet restarts nowhere.
     pub(crate) fn release(&self, daemon_set: Uid) {
-        self.claims.lock().set(daemon_set, HashSet::new());
+        let waiting = self.claims.lock().set(daemon_set, HashSet::new());
+        waiting.into_iter().for_each(|waiting| self.queue.add(waiting));
         self.desk.release(daemon_set);
         self.take_freed(daemon_set);
     }

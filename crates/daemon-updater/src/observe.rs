@@ -30,6 +30,9 @@ pub(crate) fn plan(context: &Context, target: &Target, current: &mut Current) ->
     let losses: Vec<_> = losses.into_iter().map(seen).collect();
     let mut units = units(&state, target, &current.places);
     units.iter_mut().for_each(|unit| unit.claimed = claims.by_other(target.uid, unit.node.uid));
+    if units.iter().any(|unit| unit.claimed) {
+        claims.wait(target.uid);
+    }
     let now = Timestamp::now();
     let held = held(context, current, now);
     let strategy = current.rollout.rules.now(target.budget);
@@ -66,7 +69,7 @@ pub(crate) fn plan(context: &Context, target: &Target, current: &mut Current) ->
     current.doubtful_revision = plan.report.units.iter().any(|(_, hold)| matches!(hold, Hold::UnknownRevision { .. }));
     let mine: HashSet<_> =
         current.rollout.run.open_nodes().chain(plan.steps.iter().map(|step| step.node_uid)).collect();
-    claims.set(target.uid, mine);
+    claims.set(target.uid, mine).into_iter().for_each(|waiting| context.queue.add(waiting));
     Some(plan)
 }
 

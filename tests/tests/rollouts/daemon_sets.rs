@@ -38,6 +38,22 @@ async fn pool_by_pool_or_all_at_once_after_what_goes_first() -> Result<()> {
     Ok(())
 }
 
+/// Rule 8. No event tells the second one that the first is done with the nodes on which both are.
+#[tokio::test]
+async fn who_found_all_nodes_busy_goes_on_when_they_are_not() -> Result<()> {
+    let bed = bed().await?;
+    let scene = bed.testbed.scene("shared", 2, 1).await?;
+    let all_at_once = || json!({"maxUnavailable": "100%", "slowStart": "None"});
+    let (one, other) = tokio::try_join!(deploy(&scene, "one", all_at_once()), deploy(&scene, "other", all_at_once()))?;
+    tokio::try_join!(one.release("v2"), other.release("v2"))?;
+    for name in ["one", "other"] {
+        scene.await_phase(name, 2, Phase::Completed, LONG).await?;
+    }
+    let verdict = scene.finish_done().await?;
+    ensure!(verdict.deletes == 4, "{verdict}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn what_is_not_there_or_not_upgraded_by_drover_holds_and_says_so() -> Result<()> {
     let bed = bed().await?;
