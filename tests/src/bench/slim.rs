@@ -79,12 +79,27 @@ pub(super) async fn follow<T: Clone + DeserializeOwned + 'static>(
     path: &str,
     labels: Option<&str>,
 ) -> Result<impl Stream<Item = Result<WatchEvent<T>>> + use<T>> {
-    let params = WatchParams {
-        label_selector: labels.map(str::to_owned),
-        timeout: Some(WATCH_SECONDS),
-        ..WatchParams::default().initial_events()
-    };
-    let request = Request::new(path).watch(&params, "").context("asking for a watch")?;
+    watch(client, path, labels, WatchParams::default().initial_events(), "").await
+}
+
+/// Every change at `path` after this version.
+pub(super) async fn follow_from<T: Clone + DeserializeOwned + 'static>(
+    client: &Client,
+    path: &str,
+    version: &str,
+) -> Result<impl Stream<Item = Result<WatchEvent<T>>> + use<T>> {
+    watch(client, path, None, WatchParams::default(), version).await
+}
+
+async fn watch<T: Clone + DeserializeOwned + 'static>(
+    client: &Client,
+    path: &str,
+    labels: Option<&str>,
+    params: WatchParams,
+    version: &str,
+) -> Result<impl Stream<Item = Result<WatchEvent<T>>> + use<T>> {
+    let params = WatchParams { label_selector: labels.map(str::to_owned), timeout: Some(WATCH_SECONDS), ..params };
+    let request = Request::new(path).watch(&params, version).context("asking for a watch")?;
     let events = client.request_events::<T>(request).await.with_context(|| format!("watching {path}"))?;
     Ok(events.map(|event| Ok(event?)))
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use futures::{Stream, StreamExt as _};
+use kube::Client;
 use kube::api::WatchEvent;
 use serde::Deserialize;
 use tokio::runtime::{Builder, Runtime};
@@ -15,12 +16,14 @@ use tokio::runtime::{Builder, Runtime};
 use super::ledger::Writer;
 use crate::bench::slim;
 
+const DEPLOYMENTS: &str = "/apis/apps/v1/deployments";
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Follows all Deployments until it is dropped.
 pub(super) struct Course {
     seen: Arc<Mutex<Seen>>,
-    /// A thread of its own: the API server ends the watch of who reads too slowly, and the audit log takes its time to read.
+    /// A thread of its own: the API server ends the watch of who reads too slowly, and the audit log takes its time to read. On a busy
+    /// machine it ends it all the same, and it is taken up where it ended.
     runtime: Option<Runtime>,
 }
 
@@ -30,6 +33,8 @@ struct Seen {
     workloads: BTreeMap<String, HashMap<String, Workload>>,
     /// MODIFIED events, by namespace.
     modified: BTreeMap<String, u64>,
+    /// The version of the last event.
+    version: String,
     /// Why nothing more is seen.
     failed: Option<String>,
 }
@@ -44,10 +49,12 @@ struct Workload {
 }
 
 #[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Metadata {
     name: String,
     namespace: String,
     generation: i64,
+    resource_version: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -90,8 +97,8 @@ impl Course {
             let seen = seen.clone();
             async move {
                 let client = slim::client(&kubeconfig).await?;
-                let events = slim::follow::<Workload>(&client, "/apis/apps/v1/deployments", None).await?;
-                tokio::spawn(take_all(events, seen));
+                let events = slim::follow::<Workload>(&client, DEPLOYMENTS, None).await?;
+                tokio::spawn(take_all(client, events, seen));
                 anyhow::Ok(())
             }
         });
@@ -163,15 +170,17 @@ impl Seen {
             }
             WatchEvent::Deleted(Workload { metadata, .. }) => {
                 self.workloads.entry(metadata.namespace).or_default().remove(&metadata.name);
+                self.version = metadata.resource_version;
             }
-            WatchEvent::Bookmark(_) => {}
+            WatchEvent::Bookmark(bookmark) => self.version = bookmark.metadata.resource_version,
             WatchEvent::Error(status) => return Err(*status).context("watching Deployments"),
         }
         Ok(())
     }
 
     fn put(&mut self, workload: Workload) {
-        let Metadata { name, namespace, .. } = workload.metadata.clone();
+        let Metadata { name, namespace, resource_version, .. } = workload.metadata.clone();
+        self.version = resource_version;
         self.workloads.entry(namespace).or_default().insert(name, workload);
     }
 
@@ -192,17 +201,26 @@ impl Workload {
     }
 }
 
-async fn take_all(events: impl Stream<Item = Result<WatchEvent<Workload>>>, seen: Arc<Mutex<Seen>>) {
-    let mut events = pin!(events);
-    loop {
-        let event = events.next().await;
-        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = event.context("the watch of Deployments ended").and_then(|event| seen.take(event));
-        if let Err(error) = taken {
-            seen.failed = Some(format!("{error:#}"));
-            return;
-        }
+async fn take_all(client: Client, events: impl Stream<Item = Result<WatchEvent<Workload>>>, seen: Arc<Mutex<Seen>>) {
+    let locked = || seen.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut ended = take(events, &seen).await;
+    while ended.is_ok() {
+        let version = locked().version.clone();
+        ended = match slim::follow_from(&client, DEPLOYMENTS, &version).await {
+            Ok(events) => take(events, &seen).await,
+            Err(error) => Err(error),
+        };
     }
+    locked().failed = ended.err().map(|error| format!("{error:#}"));
+}
+
+/// Takes events until the watch ends.
+async fn take(events: impl Stream<Item = Result<WatchEvent<Workload>>>, seen: &Mutex<Seen>) -> Result<()> {
+    let mut events = pin!(events);
+    while let Some(event) = events.next().await {
+        seen.lock().unwrap_or_else(PoisonError::into_inner).take(event)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -213,7 +231,7 @@ mod tests {
 
     fn event(kind: &str, image: &str, observed: i64) -> Result<WatchEvent<Workload>> {
         Ok(serde_json::from_value(json!({"type": kind, "object": {
-            "metadata": {"name": "web-a", "namespace": "bench", "generation": 2},
+            "metadata": {"name": "web-a", "namespace": "bench", "generation": 2, "resourceVersion": "7"},
             "spec": {"replicas": 1, "template": {"spec": {"containers": [{"image": image}]}}},
             "status": {"observedGeneration": observed, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1},
         }}))?)
@@ -227,7 +245,7 @@ mod tests {
         seen.take(event("MODIFIED", "v2", 2)).unwrap();
         assert_eq!(seen.count("bench", "v2"), (1, 1));
         assert_eq!((seen.count("bench", "v1"), seen.count("other", "v2")), ((1, 0), (0, 0)));
-        assert_eq!(seen.modified.get("bench"), Some(&1));
+        assert_eq!((seen.modified.get("bench"), &*seen.version), (Some(&1), "7"));
         seen.take(event("DELETED", "v2", 2)).unwrap();
         assert_eq!(seen.count("bench", "v2"), (0, 0));
     }
