@@ -36,7 +36,7 @@ const OUTDATED: &str = "outdated";
 pub struct Scene<'a> {
     /// Who is there.
     pub outlook: &'a Outlook<'a>,
-    /// What would be done if every wave were open: a plan of the same snapshot with [`Released::All`].
+    /// What would be done if every wave were open: a plan of the same snapshot with [`Released::Unbound`].
     pub unbound: &'a Plan,
     /// The newest revision.
     pub revision: &'a str,

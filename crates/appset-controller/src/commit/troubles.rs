@@ -43,6 +43,9 @@ impl Troubles {
     /// waits for something else. `steps` are all that there would be without waves; a pool of which they say nothing was looked at
     /// before, and nothing changed.
     pub(crate) fn failing(&self, steps: &[Step], at: Timestamp) -> BTreeMap<String, (String, Timestamp)> {
+        if self.0.is_empty() {
+            return BTreeMap::new();
+        }
         let now = Instant::now();
         let writes = steps.iter().filter(|step| !matches!(step.action, Action::Delete { .. }));
         let wanted: HashMap<&str, Attempt> = writes.map(|step| (step.pool.as_str(), Attempt::of(step))).collect();

@@ -94,8 +94,7 @@ impl<'a> Targets<'a> {
                 // What is still to be tried has to be made first, as has what may be written now.
                 // One that has the newest revision by name waits only if its pods would restart, as a step of the plan shows.
                 (Found::Waits(tweaks), Released::Unbound) => {
-                    let named = member.child.labels.get(names::REVISION).map(String::as_str);
-                    input.taken.contains(tweaks) && named != Some(newest_name)
+                    input.taken.contains(tweaks) && member.child.revision.as_deref() != Some(newest_name)
                 }
                 (Found::Waits(tweaks), Released::These { pools, .. }) => {
                     !pools.contains(&pool.name) && input.taken.contains(tweaks)
@@ -202,8 +201,8 @@ impl<'a> Targets<'a> {
 
     /// The revision that a workload is of, as it would be made today, and its name; `None` if nobody can say.
     pub(super) fn own(&mut self, child: &Child, pool: &Pool) -> Option<(Rendered, String)> {
-        let named = child.labels.get(names::REVISION).cloned();
-        let named = named.and_then(|name| Some((self.older(&name, pool)?, name)));
+        let named = child.revision.as_deref();
+        let named = named.and_then(|name| Some((self.older(name, pool)?, name.to_owned())));
         named.or_else(|| self.sealed(child, pool))
     }
 

@@ -18,6 +18,17 @@ fn waves() -> serde_json::Value {
     ]})
 }
 
+/// A release whose canary has settled, and the pool of wave `east`, one at a time there, that has it too.
+fn in_flight() -> (Fleet, String) {
+    let mut strategy = waves();
+    strategy["waves"][1]["maxConcurrentPools"] = 1.into();
+    let mut fleet = Fleet::completed(&POOLS, Some(strategy));
+    fleet.release("web:2");
+    fleet.until(|fleet| fleet.of_newest().len() == 2);
+    let first = fleet.of_newest().into_iter().find(|pool| *pool != "lab").unwrap().to_owned();
+    (fleet, first)
+}
+
 const POOLS: [&str; 6] = ["east-1", "east-2", "east-3", "lab", "west-1", "west-2"];
 
 #[test]
@@ -144,12 +155,7 @@ fn a_dark_pool_is_held_out_and_caught_up() {
 
 #[test]
 fn a_pool_that_goes_dark_in_flight_frees_its_slot_and_goes_on_when_it_is_back() {
-    let mut strategy = waves();
-    strategy["waves"][1]["maxConcurrentPools"] = 1.into();
-    let mut fleet = Fleet::completed(&POOLS, Some(strategy));
-    fleet.release("web:2");
-    fleet.until(|fleet| fleet.of_newest().len() == 2);
-    let first = fleet.of_newest().into_iter().find(|pool| *pool != "lab").unwrap().to_owned();
+    let (mut fleet, first) = in_flight();
     fleet.dark(&[&first]);
     fleet.until(|fleet| fleet.of_newest().len() == 6);
     assert_ne!(fleet.report().counts.settled, 6);

@@ -306,7 +306,7 @@ impl Fleet {
 
     /// The revision of each pool's workload.
     pub(super) fn revisions(&self) -> BTreeMap<String, String> {
-        let of = |child: &Child| Some((child.pool()?.to_owned(), child.labels.get(names::REVISION)?.clone()));
+        let of = |child: &Child| Some((child.pool()?.to_owned(), child.revision.as_deref()?.to_owned()));
         self.world.children().iter().filter_map(of).collect()
     }
 

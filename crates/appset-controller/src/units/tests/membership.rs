@@ -4,7 +4,7 @@ use planner::rollout::DesiredState;
 use serde_json::json;
 
 use super::fleet::Fleet;
-use super::{POOLS, waves};
+use super::{POOLS, in_flight, waves};
 
 #[test]
 fn pools_that_get_other_labels_wait_for_their_turn_as_for_a_release() {
@@ -36,12 +36,7 @@ fn pools_that_get_other_labels_wait_for_their_turn_as_for_a_release() {
 
 #[test]
 fn a_pool_that_is_removed_in_flight_leaves_its_slot_at_once() {
-    let mut strategy = waves();
-    strategy["waves"][1]["maxConcurrentPools"] = 1.into();
-    let mut fleet = Fleet::completed(&POOLS, Some(strategy));
-    fleet.release("web:2");
-    fleet.until(|fleet| fleet.of_newest().len() == 2);
-    let first = fleet.of_newest().into_iter().find(|pool| *pool != "lab").unwrap().to_owned();
+    let (mut fleet, first) = in_flight();
     let others: Vec<_> = POOLS.into_iter().filter(|pool| *pool != first).collect();
     fleet.world.choose(&others);
     fleet.tick();
